@@ -1,0 +1,60 @@
+"""What spiders yield: plain dataclasses, read through itemadapter.
+
+Every item names its registry, package and the collections it is for, and carries `visit`, the
+key under which the crawl keeps account of the project it belongs to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Document = dict[str, Any]
+
+
+@dataclass(slots=True)
+class PackageItem:
+    """One release of a package, on its way to become a document.
+
+    `metadata` holds the registry's own metadata of that release (PyPI: the `info` object, core
+    metadata in snake case), empty when the registry gave none. `listing` holds the values of
+    fields owned by the listing, `facts` package facts already known from enrichment. Pipelines
+    fill `document`.
+    """
+
+    registry: str
+    name: str
+    version: str
+    collections: list[str]
+    metadata: dict[str, Any]
+    listing: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)
+    visit: str = ""
+    document: Document = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ListingItem:
+    """What a project page says of releases that are indexed already.
+
+    `package` holds the package-level fields, `releases` the release-level ones by version.
+    """
+
+    registry: str
+    name: str
+    collections: list[str]
+    package: dict[str, Any]
+    releases: dict[str, dict[str, Any]]
+    visit: str = ""
+
+
+@dataclass(slots=True)
+class GoneItem:
+    """A package, or with `versions` some releases of it, that an index must no longer hold."""
+
+    registry: str
+    name: str
+    collections: list[str]
+    reason: str
+    versions: list[str] | None = None
+    visit: str = ""

@@ -1,0 +1,1 @@
+"""Where documents and state are kept: I/O without Scrapy."""

@@ -1,0 +1,171 @@
+"""What an index store must do, whichever server or file is behind it.
+
+`IndexReader` and `IndexWriter` are the only things the rest of pyfcrawl knows of an index.
+Both are plain blocking calls: the crawl runs them in a thread of their own. Every store passes
+the contract suite in tests/stores/contract.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Document = dict[str, Any]
+
+Operator = Literal["=", "!=", ">=", "<="]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A document or patch the index did not take: its id and why."""
+
+    identifier: str
+    reason: str
+
+
+@dataclass(slots=True)
+class WriteReport:
+    """What became of a batch of writes; every document is in exactly one of the three."""
+
+    written: int = 0
+    unchanged: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """New values for some fields of one release or of a whole package.
+
+    `target` is a document's `identifier`, or a `package_id` to patch every release of it.
+    Fields not named keep their values; a target that does not exist is left alone (never created)
+    and counts as unchanged.
+    """
+
+    target: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """A collection: `generation` is a fresh random text each time it is made from nothing."""
+
+    name: str
+    generation: str
+    documents: int
+    packages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One condition on a filterable field. For list fields `=` means "contains".
+
+    Several filters on one field with `=` mean "any of them"; different fields must all hold.
+    """
+
+    field: str
+    operator: Operator
+    value: str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search: words, conditions, order and the page wanted.
+
+    `sort` is "relevance", or a sortable field; `descending` None takes the field's usual way
+    (names and relevance ascending/best first, numbers and versions descending). `grouped` gives
+    one hit a package: its latest release, or with filters its newest release that fits them.
+    """
+
+    text: str = ""
+    filters: Sequence[Filter] = ()
+    sort: str = "relevance"
+    descending: bool | None = None
+    page: int = 1
+    per_page: int = 20
+    grouped: bool = True
+    facets: Sequence[str] = ()
+    facet_values: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """A page of hits: `found` counts all (packages when grouped).
+
+    `facets` gives per facet field its most frequent values with counts, most frequent first.
+    `corrected` maps words of the query that the index doesn't know to the words searched instead.
+    """
+
+    found: int
+    hits: list[Document]
+    facets: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    corrected: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class IndexReader(Protocol):
+    """Read side. Raises UnknownCollectionError for a collection that doesn't exist."""
+
+    def collections(self) -> list[CollectionInfo]:
+        """All collections by name."""
+
+    def aliases(self) -> dict[str, str]:
+        """Alias -> collection."""
+
+    def collection(self, name: str) -> CollectionInfo | None:
+        """The collection of that name or alias, None when there is none."""
+
+    def get(self, collection: str, identifier: str) -> Document | None:
+        """One whole document."""
+
+    def releases(self, collection: str, package_id: str) -> list[Document]:
+        """All documents of a package, newest version first (by version_sortable)."""
+
+    def known(
+        self, collection: str, package_ids: Iterable[str], fields: Sequence[str]
+    ) -> dict[str, dict[str, Document]]:
+        """package_id -> version -> the named fields, for the packages that are indexed.
+
+        Made for "what do we have already": one call for many packages.
+        """
+
+    def package_ids(self, collection: str, registry: str) -> dict[str, str]:
+        """package_id -> name of every indexed package of a registry."""
+
+    def iterate(self, collection: str, fields: Sequence[str] | None = None) -> Iterator[Document]:
+        """Every document, streaming, ordered by identifier; whole ones, or just some fields."""
+
+    def search(self, collection: str, query: Query) -> SearchResult:
+        """Search. Raises QueryError for unknown fields, orders and values."""
+
+    def close(self) -> None:
+        """Release files and connections; closing twice is fine."""
+
+
+class IndexWriter(IndexReader, Protocol):
+    """Write side: everything it returns from is durable."""
+
+    def create(self, collection: str) -> CollectionInfo:
+        """Make the collection if it isn't there (no error when it is)."""
+
+    def drop(self, collection: str) -> bool:
+        """Remove a collection and its documents; False when there was none."""
+
+    def alias(self, name: str, collection: str) -> None:
+        """Point `name` at an existing collection, replacing where it pointed."""
+
+    def upsert(self, collection: str, documents: Iterable[Document]) -> WriteReport:
+        """Write whole documents of the crawl.
+
+        Fields owned by enrichment (Owner.GITHUB, Owner.DOWNLOADS) are never touched by it and
+        shared by all releases of the package, new ones too. An equal document (bookkeeping
+        fields aside) is unchanged. A refused document doesn't keep its neighbours out.
+        """
+
+    def patch(self, collection: str, patches: Iterable[Patch]) -> WriteReport:
+        """Change some fields of documents that exist; `written` counts patches that changed."""
+
+    def delete(self, collection: str, identifiers: Iterable[str]) -> int:
+        """Remove documents; returns how many there were."""
+
+    def delete_packages(self, collection: str, package_ids: Iterable[str]) -> int:
+        """Remove all documents and facts of packages; returns how many documents."""
