@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyfcrawl.core.readme import EMPTY, Readme
+
 Document = dict[str, Any]
 
 
@@ -18,8 +20,8 @@ class PackageItem:
 
     `metadata` holds the registry's own metadata of that release (PyPI: the `info` object, core
     metadata in snake case), empty when the registry gave none. `listing` holds the values of
-    fields owned by the listing, `facts` package facts already known from enrichment. Pipelines
-    fill `document`.
+    fields owned by the listing, `requires_python` what the release's files say, `facts` package
+    facts already known from enrichment. Pipelines fill `readme`, `screenshot_url` and `document`.
     """
 
     registry: str
@@ -28,8 +30,11 @@ class PackageItem:
     collections: list[str]
     metadata: dict[str, Any]
     listing: dict[str, Any]
+    requires_python: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     visit: str = ""
+    readme: Readme = EMPTY
+    screenshot_url: str = ""
     document: Document = field(default_factory=dict)
 
 

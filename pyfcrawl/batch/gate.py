@@ -1,0 +1,179 @@
+"""Politeness to one host: how many requests at once, how many a second, when to hold off.
+
+Concurrency starts low, grows while answers are good, halves when the host shows strain and never
+passes its limit: additive increase and multiplicative decrease, as TCP does it. A Retry-After
+holds every request to the host, batched or not, and no other host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from scrapy.crawler import Crawler
+
+#: Concurrency a host is met with first.
+_START = 8.0
+
+#: Seconds between looks whether the crawl is being stopped, while requests are held back.
+_LOOK = 0.5
+
+
+class GateClosedError(Exception):
+    """The crawl is being stopped; the request was not sent."""
+
+
+class Gate:
+    """Admits requests to one host. `async with gate:` around each request of a batch."""
+
+    def __init__(
+        self,
+        limit: int,
+        per_second: float = 0,
+        stopping: Callable[[], bool] = lambda: False,
+        longest_pause: float = 600,
+    ) -> None:
+        self._ceiling = float(limit)
+        self._window = min(_START, self._ceiling)
+        self._interval = 1 / per_second if per_second > 0 else 0.0
+        self._stopping = stopping
+        self._longest_pause = longest_pause
+        self._active = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._next = 0.0
+        self._resume = 0.0
+        self._strained = 0.0
+        self._slow_start = True
+
+    @property
+    def window(self) -> int:
+        """How many requests may be under way now."""
+        return max(1, int(self._window))
+
+    async def __aenter__(self) -> None:
+        if self._active >= self.window or self._waiting:
+            await self._queue()
+        self._active += 1
+        try:
+            await self.turn()
+        except BaseException:
+            self._leave()
+            raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leave()
+
+    async def _queue(self) -> None:
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place in self._waiting:
+                self._waiting.remove(place)
+            raise
+
+    def _leave(self) -> None:
+        self._active -= 1
+        room = self.window - self._active
+        while room > 0 and self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                room -= 1
+
+    async def turn(self) -> None:
+        """Wait until the host may be asked: after any pause, and within the rate.
+
+        Raises GateClosedError when the crawl is stopped meanwhile.
+        """
+        now = asyncio.get_running_loop().time
+        while (wait := self._resume - now()) > 0:
+            await self._hold(wait)
+        if self._interval:
+            self._next = max(self._next, now()) + self._interval
+            if (wait := self._next - self._interval - now()) > 0:
+                await self._hold(wait)
+        if self._stopping():
+            raise GateClosedError
+
+    async def _hold(self, seconds: float) -> None:
+        end = asyncio.get_running_loop().time() + seconds
+        while (left := end - asyncio.get_running_loop().time()) > 0:
+            if self._stopping():
+                raise GateClosedError
+            await asyncio.sleep(min(left, _LOOK))
+
+    def good(self) -> None:
+        """An answer came as it should."""
+        if self._window < self._ceiling:
+            self._window += 1 if self._slow_start else 1 / self._window
+            self._window = min(self._window, self._ceiling)
+
+    def strain(self) -> None:
+        """The host answered 429 or 5xx, or not in time. One cut a second, however many say so."""
+        now = asyncio.get_running_loop().time()
+        self._slow_start = False
+        if now - self._strained >= 1:
+            self._strained = now
+            self._window = max(1.0, self._window / 2)
+
+    def pause(self, seconds: float) -> None:
+        """The host asked to be left alone this long (at most `longest_pause`)."""
+        until = asyncio.get_running_loop().time() + min(max(seconds, 0), self._longest_pause)
+        self._resume = max(self._resume, until)
+
+
+class Gates:
+    """The gates of one crawl, by host; made as hosts are met."""
+
+    def __init__(
+        self,
+        limit: int,
+        rates: Mapping[str, float],
+        stopping: Callable[[], bool],
+        longest_pause: float,
+    ) -> None:
+        self._limit = limit
+        self._rates = rates
+        self._stopping = stopping
+        self._longest_pause = longest_pause
+        self._gates: dict[str, Gate] = {}
+
+    def of(self, url: str) -> Gate:
+        """The gate of the host that serves `url`."""
+        host = urlsplit(url).netloc.lower()
+        if host not in self._gates:
+            rate = self._rates.get(host, 0)
+            self._gates[host] = Gate(self._limit, rate, self._stopping, self._longest_pause)
+        return self._gates[host]
+
+
+_of_crawlers: WeakKeyDictionary[Crawler, Gates] = WeakKeyDictionary()
+
+
+def gates_of(crawler: Crawler) -> Gates:
+    """The gates that the batch handler and the middlewares of a crawl share."""
+    if crawler not in _of_crawlers:
+        settings = crawler.settings
+        rates = {urlsplit(settings["PYPI_ROOT"]).netloc.lower(): settings.getfloat("PYPI_MAX_RPS")}
+
+        def stopping() -> bool:
+            return crawler.engine is not None and not crawler.engine.running
+
+        _of_crawlers[crawler] = Gates(
+            settings.getint("BATCH_CONCURRENCY"),
+            rates,
+            stopping,
+            settings.getfloat("RETRY_AFTER_MAX"),
+        )
+    return _of_crawlers[crawler]

@@ -1,0 +1,179 @@
+"""Carries out batches: many GETs over one pooled asyncio client, politely.
+
+Bodies that can't match are dropped here, before the spider sees them, so that a crawl's memory is
+bounded by the batch and not by the registry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from urllib.request import getproxies
+
+import aiohttp
+import msgspec
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+
+from pyfcrawl.batch.gate import Gate, GateClosedError, Gates, gates_of
+from pyfcrawl.batch.messages import Batch, BatchResponse, Failure, Target
+from pyfcrawl.core import retry_after
+from pyfcrawl.core.screening import WantedClassifiers
+from pyfcrawl.errors import SourceError
+
+#: Answers that say the host has too much to do.
+_STRAINED = frozenset({429, 500, 502, 503, 504, 522, 524})
+_GONE = frozenset({404, 410})
+
+
+class TooLargeError(SourceError):
+    """A body over BATCH_MAX_BODY; refused unread."""
+
+
+class BadStatusError(SourceError):
+    """Any status but 200, 404 and 410."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    requests: int = 0
+    size: int = 0
+
+
+class BatchDownloadHandler:
+    """Scrapy's download handler for the `batch:` scheme."""
+
+    lazy = True
+
+    def __init__(
+        self,
+        crawler: Crawler,
+        gates: Gates,
+        concurrency: int,
+        timeout: float,
+        max_body: int,
+        user_agent: str,
+    ) -> None:
+        self._crawler = crawler
+        self._gates = gates
+        self._concurrency = concurrency
+        self._timeout = timeout
+        self._max_body = max_body
+        self._user_agent = user_agent
+        self._session: aiohttp.ClientSession | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> BatchDownloadHandler:
+        """Read the settings; see settings.py for what each means."""
+        settings = crawler.settings
+        return cls(
+            crawler,
+            gates_of(crawler),
+            concurrency=settings.getint("BATCH_CONCURRENCY"),
+            timeout=settings.getfloat("DOWNLOAD_TIMEOUT"),
+            max_body=settings.getint("BATCH_MAX_BODY"),
+            user_agent=settings["USER_AGENT"],
+        )
+
+    async def download_request(self, request: Request) -> Response:
+        """Answer a batch request with a BatchResponse; single GETs that fail are listed in it."""
+        batch = msgspec.json.decode(request.body, type=Batch)
+        wanted = None if batch.classifiers is None else WantedClassifiers(tuple(batch.classifiers))
+        answers = BatchResponse(request.url, request=request)
+        tally = _Tally()
+        gets = (self._get(target, wanted, answers, tally) for target in batch.targets)
+        await asyncio.gather(*gets)
+        self._count(tally, len(answers.failures))
+        return answers
+
+    def _count(self, tally: _Tally, failures: int) -> None:
+        stats = self._crawler.stats
+        assert stats is not None
+        stats.inc_value("pyfcrawl/batch/batches")
+        stats.inc_value("pyfcrawl/batch/requests", tally.requests)
+        stats.inc_value("pyfcrawl/batch/bytes", tally.size)
+        stats.inc_value("pyfcrawl/batch/failures", failures)
+
+    async def _get(
+        self,
+        target: Target,
+        wanted: WantedClassifiers | None,
+        answers: BatchResponse,
+        tally: _Tally,
+    ) -> None:
+        gate = self._gates.of(target.url)
+        try:
+            async with gate:
+                tally.requests += 1
+                body = await self._fetch(target.url, gate)
+        except (SourceError, GateClosedError, TimeoutError, aiohttp.ClientError, OSError) as error:
+            if not isinstance(error, (SourceError, GateClosedError)):
+                gate.strain()
+            retry = not isinstance(error, TooLargeError)
+            answers.failures.append(Failure(target, _reason(error), retry))
+            return
+        if body is None:
+            answers.gone.append(target)
+            return
+        tally.size += len(body)
+        answers.sort_in(target, body, wanted)
+
+    async def _fetch(self, url: str, gate: Gate) -> bytes | None:
+        """The body, None for gone."""
+        async with self._client().get(url) as response:
+            if response.status in _GONE:
+                gate.good()
+                return None
+            if response.status != 200:
+                self._heed(response, gate)
+                raise BadStatusError(f"answered {response.status}")
+            body = await self._read(response)
+            gate.good()
+            return body
+
+    def _heed(self, response: aiohttp.ClientResponse, gate: Gate) -> None:
+        if response.status in _STRAINED:
+            gate.strain()
+        wait = retry_after.seconds(response.headers.get("Retry-After"), time.time())
+        if wait and response.status in (429, 503):
+            gate.pause(wait)
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        if (response.content_length or 0) > self._max_body:
+            response.close()
+            raise TooLargeError(f"{response.content_length} bytes, over BATCH_MAX_BODY")
+        pieces = []
+        size = 0
+        async for piece in response.content.iter_any():
+            size += len(piece)
+            if size > self._max_body:
+                response.close()
+                raise TooLargeError(f"more than {self._max_body} bytes, over BATCH_MAX_BODY")
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._concurrency, ttl_dns_cache=300),
+                timeout=aiohttp.ClientTimeout(total=self._timeout),
+                headers={"User-Agent": self._user_agent, "Accept": "application/json"},
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=bool(getproxies()),
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """End the pooled connections."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time (DOWNLOAD_TIMEOUT)"
+    if isinstance(error, GateClosedError):
+        return "the crawl was stopped"
+    return str(error) or type(error).__name__

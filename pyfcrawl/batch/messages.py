@@ -1,0 +1,112 @@
+"""The batch request and its response: plain JSON in, a Scrapy response with the documents out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from scrapy import Request
+from scrapy.http import Response
+
+from pyfcrawl.core.screening import StaleError, WantedClassifiers, read_head
+from pyfcrawl.errors import SourceError
+
+
+class Target(msgspec.Struct, array_like=True, frozen=True):
+    """One GET of a batch.
+
+    `key` is what the spider knows it by. With a screen, `name` is the project the answer must
+    be about, `floor` the least serial it must carry, and `keep` hands it over even when it
+    doesn't match (the project is indexed, so its absence would mean something).
+    """
+
+    url: str
+    key: str
+    name: str = ""
+    floor: int = 0
+    keep: bool = False
+
+
+class Batch(msgspec.Struct):
+    """What a batch request's body says. Without `classifiers` nothing is screened."""
+
+    targets: list[Target]
+    classifiers: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A GET that gave nothing usable. `retry` says whether asking again now makes sense."""
+
+    target: Target
+    reason: str
+    retry: bool = True
+
+
+def batch_request(
+    batch: Batch,
+    callback: Callable[..., Any],
+    errback: Callable[..., Any],
+    label: str,
+    slot: str = "batch",
+    **rest: Any,
+) -> Request:
+    """The Scrapy request for a batch; `label` tells it apart in the log."""
+    return Request(
+        f"batch://{slot}/{label}",
+        method="POST",
+        body=msgspec.json.encode(batch),
+        callback=callback,
+        errback=errback,
+        dont_filter=True,
+        meta={"download_slot": slot, "autothrottle_dont_adjust_delay": True, "dont_retry": True},
+        **rest,
+    )
+
+
+class BatchResponse(Response):
+    """The answers of one batch.
+
+    `documents` are (target, body) of sound answers that may matter, `unmatched` the targets whose
+    sound answer doesn't match, `gone` those answered 404 or 410, `failures` all others.
+    """
+
+    __slots__ = ("documents", "failures", "gone", "unmatched")
+
+    def __init__(self, url: str, **rest: Any) -> None:
+        super().__init__(url, **rest)
+        self.documents: list[tuple[Target, bytes]] = []
+        self.unmatched: list[Target] = []
+        self.gone: list[Target] = []
+        self.failures: list[Failure] = []
+
+    def sort_in(self, target: Target, body: bytes, wanted: WantedClassifiers | None) -> None:
+        """Put the body of a 200 where it belongs; without `wanted` it is taken as it is."""
+        if wanted is None:
+            self.documents.append((target, body))
+            return
+        try:
+            head = read_head(body, target.name, target.floor)
+        except SourceError as error:
+            retry = not isinstance(error, StaleError)
+            self.failures.append(Failure(target, str(error), retry))
+            return
+        if target.keep or wanted.match(head.info.classifiers):
+            self.documents.append((target, body))
+        else:
+            self.unmatched.append(target)
+
+    @classmethod
+    def of_single(
+        cls, response: Response, target: Target, classifiers: list[str] | None
+    ) -> BatchResponse:
+        """The answer to an ordinary request for `target`, as a batch of one."""
+        answers = cls(response.url, request=response.request)
+        if response.status in (404, 410):
+            answers.gone.append(target)
+        else:
+            wanted = None if classifiers is None else WantedClassifiers(tuple(classifiers))
+            answers.sort_in(target, response.body, wanted)
+        return answers

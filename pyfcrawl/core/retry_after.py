@@ -1,0 +1,17 @@
+"""Retry-After as RFC 9110 defines it: seconds, or a date."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+
+
+def seconds(value: str | None, now: float) -> float | None:
+    """Seconds to wait from `now` (Unix time), None when the header says nothing sensible."""
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:12])
+    try:
+        moment = parsedate_to_datetime(text)
+        return max(0.0, moment.timestamp() - now)
+    except (TypeError, ValueError, OverflowError):
+        return None

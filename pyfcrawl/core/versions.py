@@ -1,0 +1,133 @@
+"""Version numbers as an index needs them: one text key that any store can sort by.
+
+Stores compare strings, not PEP 440 (https://peps.python.org/pep-0440/), so `sort_key` writes a
+version as text whose plain order is the order of `packaging.version.Version`. The key reads
+
+    STABLE.MAJOR.MINOR.BUGFIX.PRETYPE.PRENUM.POST.DEV[.LOCAL...]
+
+e.g. `1.0006.0001.0000.5.0000.0.9` for 6.1. Every part is prefix-free, so the order rests on
+letters and digits alone: Typesense drops all other signs before it sorts, and the dots are there
+for the reader. (It also sorts by the first 2,000 characters only; real versions have fewer.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from packaging.version import Version
+
+_INVALID = "0.0000.0000.0000.0."  # below 0.dev0, the lowest version there is, whose PRETYPE is 1
+_DEV_ONLY, _FINAL = "1", "5"
+_PRETYPE = {"a": "2", "b": "3", "rc": "4"}
+_EPOCH = "z"  # above anything a number starts with
+_MORE = "x"  # a fourth and later number of the release; above any PRETYPE
+_INT64_LIMIT = 2**63
+_DIGITS = re.compile("[0-9]+")
+
+
+def sort_key(version: str) -> str:
+    """The document field `version_sortable`: text that sorts as the version does.
+
+    All stable releases sort above all pre-releases (dev releases are among these), each group
+    as PEP 440 orders it; keys are equal when the versions are. What is no PEP 440 version sorts
+    below everything that is, its runs of digits compared as numbers. Never raises.
+    """
+    parsed = _parsed(version)
+    return _invalid_key(version) if parsed is None else _valid_key(parsed)
+
+
+def version_fields(version: str) -> dict[str, Any]:
+    """The document fields derived from a version alone.
+
+    Numbers are None when the version is no PEP 440 version or they don't fit 64 bits, and
+    `version_is_prerelease` is None when nobody can tell.
+    """
+    parsed = _parsed(version)
+    numbers = [None] * 3 if parsed is None else [parsed.major, parsed.minor, parsed.micro]
+    major, minor, bugfix = (_int64(number) for number in numbers)
+    return {
+        "version_sortable": sort_key(version),
+        "version_major": major,
+        "version_minor": minor,
+        "version_bugfix": bugfix,
+        "version_is_valid": parsed is not None,
+        "version_is_prerelease": None if parsed is None else parsed.is_prerelease,
+    }
+
+
+def latest(releases: Mapping[str, bool]) -> str | None:
+    """The release PyPI calls latest, of a mapping from version to whether it is yanked.
+
+    Not yanked before yanked, stable before pre-release, then the highest version; what is no
+    PEP 440 version comes after all that is. Among spellings of one version the choice does not
+    depend on the mapping's order. None when there is no release.
+    """
+    return max(releases, key=lambda each: (not releases[each], sort_key(each), each), default=None)
+
+
+def _parsed(version: str) -> Version | None:
+    try:
+        return Version(version)
+    except (ValueError, TypeError):  # ValueError also for numbers past int()'s limit of digits
+        return None
+
+
+def _int64(number: int | None) -> int | None:
+    return number if number is not None and number < _INT64_LIMIT else None
+
+
+def _invalid_key(version: str) -> str:
+    text = version.lower() if isinstance(version, str) else ""
+    encodable = text.encode("utf-8", "backslashreplace").decode()
+    return _INVALID + _DIGITS.sub(lambda run: _number(run[0]), encodable)
+
+
+def _valid_key(version: Version) -> str:
+    stable = "0" if version.is_prerelease else "1"
+    pretype, prenum = _pre(version)
+    post = "0" if version.post is None else "1" + _number(version.post)
+    dev = "9" if version.dev is None else "0" + _number(version.dev)
+    local = version.local.split(".") if version.local else []
+    return ".".join(
+        [stable, *_release(version), pretype, prenum, post, dev, *map(_local_part, local)]
+    )
+
+
+def _release(version: Version) -> tuple[str, str, str]:
+    """MAJOR, MINOR and BUGFIX; the first holds the epoch, the last the numbers beyond three."""
+    numbers = list(version.release)
+    while len(numbers) > 3 and not numbers[-1]:
+        numbers.pop()
+    major, minor, bugfix, *more = [_number(each) for each in numbers + [0] * (3 - len(numbers))]
+    epoch = f"{_EPOCH}{_number(version.epoch)}_" if version.epoch else ""
+    return epoch + major, minor, bugfix + "".join(_MORE + each for each in more)
+
+
+def _pre(version: Version) -> tuple[str, str]:
+    if version.pre is not None:
+        letter, number = version.pre
+        return _PRETYPE[letter], _number(number)
+    dev_only = version.dev is not None and version.post is None
+    return (_DEV_ONLY if dev_only else _FINAL), _number(0)
+
+
+def _local_part(part: str) -> str:
+    """A part of a local version; text sorts below numbers, and below text it begins."""
+    if part.isdigit():
+        return "1" + _number(part)
+    return "0" + "1".join(part) + "0"
+
+
+def _number(number: int | str) -> str:
+    """A number of any size as prefix-free text that sorts as the number does.
+
+    Four digits below 10,000; above, a letter for the count of digits, then the digits.
+    """
+    digits = str(number).lstrip("0")
+    if len(digits) <= 4:
+        return digits.zfill(4)
+    if len(digits) <= 27:
+        return chr(ord("a") + len(digits) - 5) + digits
+    return "y" + _number(len(digits)) + digits  # x and z have meanings of their own

@@ -1,0 +1,166 @@
+"""Keeps the account of a run: moves cursors and pending names behind what is durably done.
+
+Spiders say what belongs to a project, the index pipeline says what is written; only when all of a
+project is done or has failed for good does it count, and only when all projects up to a serial
+count does the cursor move there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from scrapy import Spider
+from scrapy import signals as scrapy_signals
+from scrapy.crawler import Crawler
+
+from pyfcrawl import signals
+from pyfcrawl.core.ledger import Ledger, Plan
+from pyfcrawl.errors import PyfcrawlError
+from pyfcrawl.stores.state import Cursor, Pending, Run, StateStore, open_state
+
+#: Counters under `pyfcrawl/` that the record of a run keeps.
+COUNTS = (
+    "visited",
+    "matched",
+    "written",
+    "updated",
+    "unchanged",
+    "removed",
+    "refused",
+    "failed",
+    "pending",
+    "open",
+)
+
+
+class Keeper:
+    """Listens to the signals of pyfcrawl.signals; writes the state store."""
+
+    def __init__(self, crawler: Crawler, state_url: str) -> None:
+        self._crawler = crawler
+        self._state_url = state_url
+        self._state: StateStore | None = None
+        self._plan = Plan([])
+        self._ledger = Ledger(self._plan)
+        self._pending: dict[str, set[str]] = {}
+        self._saved: int | None = None
+        self._started = int(time.time())
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Keeper:
+        """STATE_URL says where state is kept."""
+        keeper = cls(crawler, crawler.settings["STATE_URL"])
+        for receiver, signal in (
+            (keeper.run_planned, signals.run_planned),
+            (keeper.work_expected, signals.work_expected),
+            (keeper.work_failed, signals.work_failed),
+            (keeper.work_finished, signals.work_finished),
+            (keeper.item_lost, scrapy_signals.item_dropped),
+            (keeper.item_lost, scrapy_signals.item_error),
+            (keeper.spider_closed, scrapy_signals.spider_closed),
+        ):
+            crawler.signals.connect(receiver, signal)
+        return keeper
+
+    def run_planned(self, plan: Plan) -> None:
+        """Open the account."""
+        self._plan = plan
+        self._ledger = Ledger(plan)
+        self._stats.set_value("pyfcrawl/planned", sum(part.count for part in plan.parts))
+        try:
+            self._state = open_state(self._state_url)
+            self._pending = {key: set(self._state.pending(key)) for key in plan.scopes}
+        except PyfcrawlError as error:
+            self._stop(error)
+        self._count_pending()
+
+    def work_expected(self, visit: str, units: int) -> None:
+        """More is to come of a project."""
+        self._ledger.expect(visit, units)
+
+    def work_failed(self, visit: str, reason: str) -> None:
+        """Something of a project failed for good."""
+        self._ledger.fail(visit, reason)
+
+    def work_finished(self, visit: str) -> None:
+        """Something of a project ended; when it was the last of it, the project is closed."""
+        if self._ledger.finish(visit):
+            self._save()
+
+    def item_lost(self, item: Any, **_: Any) -> None:
+        """An item that no stage answered for (dropped on the way, or a stage raised)."""
+        visit = getattr(item, "visit", "")
+        if visit:
+            self.work_failed(visit, "a pipeline stage failed; the log says why")
+            self.work_finished(visit)
+
+    def _save(self, etag: str = "") -> None:
+        outcome = self._ledger.take()
+        frontier = self._ledger.frontier
+        now = int(time.time())
+        failed = {
+            visit.name: Pending(visit.serial, reason, now)
+            for visit, reason in outcome.failed.items()
+        }
+        if failed:
+            self._stats.inc_value("pyfcrawl/failed", len(failed))
+        moved = frontier is not None and (frontier != self._saved or bool(etag))
+        for key, scope in self._plan.scopes.items():
+            settled = self._pending[key].intersection(outcome.done)
+            if not (moved or failed or settled):
+                continue
+            cursor = self._cursor(frontier, scope, etag, now) if moved else None
+            self._advance(key, cursor, failed, settled)
+            self._pending[key] -= settled
+            self._pending[key] |= failed.keys()
+        self._saved = frontier
+        if failed or outcome.done:
+            self._count_pending()
+
+    def _cursor(self, serial: int | None, scope: str, etag: str, now: int) -> Cursor:
+        plan = self._plan
+        return Cursor(serial or 0, scope, etag, plan.listed, plan.newest, now)
+
+    def _advance(
+        self, key: str, cursor: Cursor | None, failed: dict[str, Pending], settled: set[str]
+    ) -> None:
+        if self._state is None:
+            return
+        try:
+            self._state.advance(key, cursor, failed, settled)
+        except PyfcrawlError as error:
+            self._stop(error)
+
+    def _stop(self, error: PyfcrawlError) -> None:
+        """Without state nothing can be vouched for: end the run, keep what is written."""
+        self._state = None
+        self._stats.set_value("pyfcrawl/error", str(error))
+        engine = self._crawler.engine
+        if engine is not None:
+            self._closing = asyncio.ensure_future(engine.close_spider_async(reason="error"))
+
+    def _count_pending(self) -> None:
+        names = set().union(*self._pending.values()) if self._pending else set()
+        self._stats.set_value("pyfcrawl/pending", len(names))
+
+    def spider_closed(self, spider: Spider, reason: str) -> None:
+        """Close the account: a run that ended vouches for its listing, any run leaves a record."""
+        self._stats.set_value("pyfcrawl/open", self._ledger.open)
+        if self._ledger.open == 0 and reason == "finished":
+            self._save(etag=self._plan.etag)
+        if self._state is None:
+            return
+        counts = {name: self._stats.get_value(f"pyfcrawl/{name}", 0) for name in COUNTS}
+        collections = ",".join(key.partition("/")[2] for key in self._plan.scopes)
+        run = Run(spider.name, collections, self._started, int(time.time()), reason, counts)
+        try:
+            self._state.record(run)
+            self._state.close()
+        except PyfcrawlError as error:
+            self._stats.set_value("pyfcrawl/error", str(error))
+
+    @property
+    def _stats(self) -> Any:
+        return self._crawler.stats

@@ -1,0 +1,1 @@
+"""From item to written document, one stage a module."""

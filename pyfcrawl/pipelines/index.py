@@ -1,0 +1,197 @@
+"""Stage 5: documents, changes and removals into the index, in groups and off the crawl's thread.
+
+`process_item` returns only when what the item stands for is durable: that is what makes it safe
+to move cursors and end leases behind it. While one group is being written the next one gathers,
+so groups are as large as the index is slow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from scrapy.crawler import Crawler
+from scrapy.exceptions import CloseSpider, DropItem
+
+from pyfcrawl import signals
+from pyfcrawl.core.names import package_id, release_id
+from pyfcrawl.errors import PyfcrawlError
+from pyfcrawl.items import GoneItem, ListingItem, PackageItem
+from pyfcrawl.stores.index import IndexWriter, Patch, WriteReport, open_writer
+
+logger = logging.getLogger(__name__)
+
+Item = PackageItem | ListingItem | GoneItem
+
+#: Items written in one go at most.
+_GROUP = 500
+
+
+@dataclass(slots=True)
+class _Report:
+    """What became of a group: counts, and id -> reason of what the index refused."""
+
+    counts: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def add(self, report: WriteReport, written: str) -> None:
+        self.counts[written] += report.written
+        self.counts["unchanged"] += report.unchanged
+        self.refused |= {each.identifier: each.reason for each in report.refused}
+
+
+class IndexPipeline:
+    """Writes items and answers for them to the keeper of the account."""
+
+    def __init__(self, crawler: Crawler, url: str) -> None:
+        self._crawler = crawler
+        self._url = url
+        self._writer: IndexWriter | None = None
+        # One thread: the index has one writer, and the crawl's own thread never waits for it.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
+        self._gathered: list[tuple[Item, asyncio.Future[_Report]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> IndexPipeline:
+        """INDEX_URL says which index."""
+        return cls(crawler, crawler.settings["INDEX_URL"])
+
+    async def open_spider(self) -> None:
+        """Open the index and make the collections of the run."""
+        arguments = getattr(self._crawler.spider, "arguments", None)
+        profiles = arguments.profiles if arguments else ()
+        try:
+            await self._in_thread(self._open, [each.collection for each in profiles])
+        except PyfcrawlError as error:
+            self._stats.set_value("pyfcrawl/error", str(error))
+            raise CloseSpider("error") from None
+
+    def _open(self, collections: list[str]) -> None:
+        self._writer = open_writer(self._url)
+        for collection in collections:
+            self._writer.create(collection)
+
+    async def close_spider(self) -> None:
+        """Close the index; every item has been answered by now."""
+        if self._writer is not None:
+            await self._in_thread(self._writer.close)
+        self._thread.shutdown()
+
+    async def process_item(self, item: Any) -> Any:
+        """Write one item; returns the document of a release, drops the rest when it is done."""
+        if not isinstance(item, Item):
+            return item
+        report = await self._write(item)
+        reasons = [report.refused[each] for each in _targets(item) if each in report.refused]
+        self._settle(item, reasons)
+        if isinstance(item, PackageItem) and not reasons:
+            return item.document
+        raise DropItem(f"{type(item).__name__} of {item.name}", log_level="DEBUG")
+
+    def _settle(self, item: Item, reasons: list[str]) -> None:
+        send = self._crawler.signals.send_catch_log
+        if reasons:
+            reason = f"the index refused a document: {reasons[0]}"
+            send(signals.work_failed, visit=item.visit, reason=reason)
+        send(signals.work_finished, visit=item.visit)
+        item.visit = ""  # answered for
+
+    async def _write(self, item: Item) -> _Report:
+        answer: asyncio.Future[_Report] = asyncio.get_running_loop().create_future()
+        self._gathered.append((item, answer))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.ensure_future(self._write_gathered())
+        return await answer
+
+    async def _write_gathered(self) -> None:
+        while self._gathered:
+            group = self._gathered[:_GROUP]
+            del self._gathered[:_GROUP]
+            try:
+                report = await self._in_thread(self._apply, [item for item, _ in group])
+            except Exception as error:
+                for _, answer in group:
+                    answer.set_exception(error)
+                continue
+            self._count(report)
+            for _, answer in group:
+                answer.set_result(report)
+
+    def _count(self, report: _Report) -> None:
+        for name, number in report.counts.items():
+            self._stats.inc_value(f"pyfcrawl/{name}", number)
+        for identifier, reason in report.refused.items():
+            self._stats.inc_value("pyfcrawl/refused")
+            logger.error("The index refused %s: %s", identifier, reason)
+
+    def _apply(self, items: list[Item]) -> _Report:
+        """Write a group, in the writer's thread."""
+        assert self._writer is not None
+        report = _Report()
+        for collection, documents in _by_collection(items, PackageItem, _documents):
+            report.add(self._writer.upsert(collection, documents), "written")
+        for collection, patches in _by_collection(items, ListingItem, _patches):
+            report.add(self._writer.patch(collection, patches), "updated")
+        for item in items:
+            if isinstance(item, GoneItem):
+                report.counts["removed"] += self._remove(self._writer, item)
+        return report
+
+    @staticmethod
+    def _remove(writer: IndexWriter, item: GoneItem) -> int:
+        removed = 0
+        for collection in item.collections:
+            if item.versions is None:
+                package = package_id(item.registry, item.name)
+                removed += writer.delete_packages(collection, [package])
+            else:
+                removed += writer.delete(collection, _targets(item))
+        if removed:
+            logger.info("Removed %s (%d documents): %s", item.name, removed, item.reason)
+        return removed
+
+    async def _in_thread(self, function: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    @property
+    def _stats(self) -> Any:
+        return self._crawler.stats
+
+
+def _by_collection(
+    items: Iterable[Item], kind: type[Item], parts: Any
+) -> Iterator[tuple[str, list[Any]]]:
+    found: dict[str, list[Any]] = {}
+    for item in items:
+        if isinstance(item, kind):
+            for collection in item.collections:
+                found.setdefault(collection, []).extend(parts(item))
+    yield from found.items()
+
+
+def _documents(item: PackageItem) -> list[dict[str, Any]]:
+    return [item.document]
+
+
+def _patches(item: ListingItem) -> list[Patch]:
+    package = Patch(package_id(item.registry, item.name), item.package)
+    releases = [
+        Patch(release_id(item.registry, item.name, version), fields)
+        for version, fields in item.releases.items()
+    ]
+    return [package, *releases]
+
+
+def _targets(item: Item) -> list[str]:
+    """Ids of all that an item writes."""
+    if isinstance(item, PackageItem):
+        return [str(item.document.get("identifier"))]
+    versions = item.releases if isinstance(item, ListingItem) else item.versions or ()
+    releases = [release_id(item.registry, item.name, version) for version in versions]
+    return [package_id(item.registry, item.name), *releases]

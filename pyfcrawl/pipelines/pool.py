@@ -1,0 +1,100 @@
+"""READMEs rendered on the machine's other cores, each text once, none able to hang the crawl."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import multiprocessing
+import signal
+from collections import OrderedDict
+
+from pebble import ProcessExpired, ProcessPool
+
+from pyfcrawl.core.readme import EMPTY, Readme, as_plain, digest
+
+logger = logging.getLogger(__name__)
+
+#: Characters of rendered READMEs kept for texts that come again.
+_KEPT = 16_000_000
+
+
+class RenderPool:
+    """Worker processes for `core.readme.digest`.
+
+    A worker that takes longer than `timeout` seconds over a text, or dies of it, is replaced and
+    the text is shown as it is. Equal texts (most releases of a package) are rendered once.
+    """
+
+    def __init__(self, workers: int, timeout: float) -> None:
+        self._workers = workers
+        self._timeout = timeout
+        self._pool: ProcessPool | None = None
+        self._done: OrderedDict[bytes, Readme] = OrderedDict()
+        self._size = 0
+        self._underway: dict[bytes, asyncio.Future[Readme]] = {}
+
+    async def digest(self, text: str, content_type: str | None) -> Readme:
+        """The README rendered and split; never raises because of the text."""
+        if not text.strip():
+            return EMPTY
+        key = _key(text, content_type)
+        if key in self._done:
+            self._done.move_to_end(key)
+            return self._done[key]
+        if key not in self._underway:
+            self._underway[key] = asyncio.ensure_future(self._render(key, text, content_type))
+        return await asyncio.shield(self._underway[key])
+
+    async def _render(self, key: bytes, text: str, content_type: str | None) -> Readme:
+        try:
+            job = self._started().schedule(digest, args=(text, content_type), timeout=self._timeout)
+            readme: Readme = await asyncio.wrap_future(job)
+        except (TimeoutError, ProcessExpired) as error:
+            logger.warning("A README can't be rendered (%s), it is kept as text", _why(error))
+            readme = as_plain(text)
+        finally:
+            self._underway.pop(key, None)
+        self._keep(key, readme)
+        return readme
+
+    def _started(self) -> ProcessPool:
+        if self._pool is None:
+            # Not forked: a copy of a process with threads may hold their locks for ever.
+            self._pool = ProcessPool(
+                max_workers=self._workers,
+                initializer=_ignore_interrupt,
+                context=multiprocessing.get_context("spawn"),
+            )
+        return self._pool
+
+    def _keep(self, key: bytes, readme: Readme) -> None:
+        self._done[key] = readme
+        self._size += _weight(readme)
+        while self._size > _KEPT:
+            _, oldest = self._done.popitem(last=False)
+            self._size -= _weight(oldest)
+
+    async def close(self) -> None:
+        """End the workers."""
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            await asyncio.to_thread(self._pool.join)
+
+
+def _ignore_interrupt() -> None:
+    """Ctrl-C reaches the whole process group; the crawl decides when workers end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _key(text: str, content_type: str | None) -> bytes:
+    content = f"{content_type}\n{text}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def _weight(readme: Readme) -> int:
+    return 2 * len(readme.html) + 200
+
+
+def _why(error: BaseException) -> str:
+    return "it takes too long" if isinstance(error, TimeoutError) else "the renderer died of it"

@@ -1,0 +1,128 @@
+"""Every setting, and what for. The only module that reads the environment.
+
+A setting may be given on the command line (`-s NAME=VALUE`), in the environment or in a file
+`.env` beside scrapy.cfg; example.env lists those worth changing.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dotenv import load_dotenv
+from packageurl.contrib.purl2url import get_download_url
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
+from scrapy.utils.conf import closest_scrapy_cfg
+
+from pyfcrawl import __version__
+
+_project = Path(closest_scrapy_cfg() or "scrapy.cfg").resolve().parent
+load_dotenv(_project / ".env")
+
+
+def _env(name: str, default: str) -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+# --- the project (Scrapy) -----------------------------------------------------------------------
+
+BOT_NAME = "pyfcrawl"
+SPIDER_MODULES = ["pyfcrawl.spiders"]
+COMMANDS_MODULE = "pyfcrawl.commands"
+TELNETCONSOLE_ENABLED = False
+ROBOTSTXT_OBEY = False  # these are APIs, made for programs
+COOKIES_ENABLED = False
+REFERER_ENABLED = False
+METAREFRESH_ENABLED = False
+WARN_ON_GENERATOR_RETURN_VALUE = False  # parses each callback's source: a sixth of the speed
+
+# --- which ecosystem (spiders, commands) --------------------------------------------------------
+
+PROFILES_FILE = str(Path(_env("PROFILES_FILE", str(_project / "profiles.yaml"))))
+DEFAULT_PROFILE = _env("DEFAULT_PROFILE", "plone")
+
+# --- where things are kept (stores) -------------------------------------------------------------
+
+#: Directory of the embedded index and of the state; made when it isn't there.
+DATA_DIR = str(_project / _env("DATA_DIR", ".pyfcrawl"))
+#: Empty: files in DATA_DIR (`pyfcrawl.addons.DataDirectory` fills these in).
+INDEX_URL = _env("INDEX_URL", "")
+STATE_URL = _env("STATE_URL", "")
+ADDONS = {"pyfcrawl.addons.DataDirectory": 100}
+
+# --- upstream addresses (sources) ---------------------------------------------------------------
+
+#: Root of the package registry: an address under which /simple/ and /pypi/NAME/json answer.
+PYPI_ROOT = _env("PYPI_ROOT", PYPI_SIMPLE_ENDPOINT.removesuffix("/").removesuffix("/simple"))
+#: Root of the npm registry, read from an npm package's download address.
+NPM_ROOT = _env(
+    "NPM_ROOT",
+    get_download_url("pkg:npm/x@1").rpartition("/x/-/")[0],  # type: ignore[no-untyped-call]
+)
+
+# --- politeness (batch handler, middlewares, AutoThrottle) --------------------------------------
+
+#: Who to turn to when the crawl is a nuisance; part of the User-Agent.
+CONTACT_URL = _env("CONTACT_URL", "https://github.com/pyfcrawl/pyfcrawl")
+USER_AGENT = f"pyfcrawl/{__version__} (+{CONTACT_URL})"
+#: Requests a second to PYPI_ROOT, over batches and ordinary requests; 0: as many as it takes well.
+PYPI_MAX_RPS = float(_env("PYPI_MAX_RPS", "0"))
+#: Seconds a Retry-After is heeded at most.
+RETRY_AFTER_MAX = 600
+RETRY_TIMES = 5
+AUTOTHROTTLE_ENABLED = True
+AUTOTHROTTLE_START_DELAY = 0.05
+AUTOTHROTTLE_MAX_DELAY = 60
+AUTOTHROTTLE_TARGET_CONCURRENCY = 8.0
+CONCURRENT_REQUESTS = 32
+CONCURRENT_REQUESTS_PER_DOMAIN = 8
+
+# --- batches (pyfcrawl.batch) -------------------------------------------------------------------
+
+DOWNLOAD_HANDLERS = {"batch": "pyfcrawl.batch.handler.BatchDownloadHandler"}
+#: GETs that one Scrapy request stands for; 1 turns batches off.
+BATCH_SIZE = int(_env("BATCH_SIZE", "200"))
+#: GETs under way at once to one host, at most; it starts lower and backs off under strain.
+BATCH_CONCURRENCY = int(_env("BATCH_CONCURRENCY", "64"))
+#: Bytes of one answer; a larger one is refused.
+BATCH_MAX_BODY = int(_env("BATCH_MAX_BODY", str(32 * 1024 * 1024)))
+#: Seconds a single GET may take.
+DOWNLOAD_TIMEOUT = 60
+#: Batches carried out side by side, so that a slow answer in one doesn't idle the line.
+DOWNLOAD_SLOTS = {"batch": {"concurrency": 4, "delay": 0, "throttle": False}}
+#: The Simple index of a whole registry is some 45 MB.
+DOWNLOAD_WARNSIZE = 128 * 1024 * 1024
+
+# --- components ---------------------------------------------------------------------------------
+
+DOWNLOADER_MIDDLEWARES = {"pyfcrawl.middlewares.PolitenessMiddleware": 560}  # behind retry (550)
+EXTENSIONS = {
+    "pyfcrawl.extensions.keeper.Keeper": 100,
+    "pyfcrawl.extensions.progress.ProgressReport": 200,
+    "scrapy.extensions.logstats.LogStats": None,  # ProgressReport says it better
+}
+ITEM_PIPELINES = {
+    "pyfcrawl.pipelines.readme.ReadmePipeline": 100,
+    "pyfcrawl.pipelines.images.ScreenshotPipeline": 200,
+    "pyfcrawl.pipelines.document.DocumentPipeline": 300,
+    "pyfcrawl.pipelines.health.HealthPipeline": 400,
+    "pyfcrawl.pipelines.index.IndexPipeline": 500,
+}
+#: Items of one response on their way at once: enough to fill a group of writes.
+CONCURRENT_ITEMS = 64
+
+# --- READMEs (pipelines) ------------------------------------------------------------------------
+
+#: Worker processes that render READMEs; 0: one less than the machine has cores.
+RENDER_WORKERS = int(_env("RENDER_WORKERS", "0"))
+#: Seconds one README may take before it is kept as plain text.
+RENDER_TIMEOUT = 20
+#: Whether to fetch the first bytes of README images that don't declare their width.
+IMAGE_PROBE = _env("IMAGE_PROBE", "no").lower() in ("1", "yes", "true", "on")
+
+# --- what a run says ----------------------------------------------------------------------------
+
+LOG_LEVEL = _env("LOG_LEVEL", "INFO")
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+#: Seconds between progress lines in a log.
+PROGRESS_INTERVAL = 30

@@ -1,0 +1,17 @@
+"""How spiders and pipelines tell the keeper of the account what happened to a project.
+
+Acknowledgement runs against the flow of items, so it is a signal and never an import. Each is
+sent with `visit`, the text form of `pyfcrawl.core.ledger.Visit`, but for `run_planned`.
+"""
+
+#: Sent once by the spider, before its first visit, with `plan` (core.ledger.Plan) and `spider`.
+run_planned = object()
+
+#: More work belongs to a project: `visit`, `units`. Sent before that work is yielded.
+work_expected = object()
+
+#: A piece of a project's work failed for good: `visit`, `reason`. `work_finished` follows.
+work_failed = object()
+
+#: A piece of a project's work ended, well or not: `visit`.
+work_finished = object()

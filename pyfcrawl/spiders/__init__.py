@@ -1,0 +1,1 @@
+"""Spiders: arguments in, requests and items out."""

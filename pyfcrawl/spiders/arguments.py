@@ -1,0 +1,109 @@
+"""Spider arguments (`-a name=value`): text in, checked values out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from pyfcrawl.core import profiles as known_profiles
+from pyfcrawl.core.names import normalized
+from pyfcrawl.core.profiles import Profile
+from pyfcrawl.errors import ConfigurationError
+
+MODES = ("sync", "full", "refresh")
+RELEASES = ("all", "latest")
+_YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+_NAMES = (
+    "profile",
+    "mode",
+    "names",
+    "match",
+    "classifiers",
+    "target",
+    "filter",
+    "limit",
+    "releases",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What `scrapy crawl pypi` was asked to do; names are normalised."""
+
+    profiles: tuple[Profile, ...]
+    mode: str = "sync"
+    names: tuple[str, ...] = ()
+    match: str = ""
+    filter: bool = True
+    limit: int | None = None
+    latest_only: bool = False
+
+
+def parse(
+    given: Mapping[str, str], profiles: Mapping[str, Profile], default_profile: str
+) -> Arguments:
+    """Check and read spider arguments.
+
+    Raises ConfigurationError naming the argument, its value and what it may be.
+    """
+    for name in given:
+        if name not in _NAMES:
+            raise ConfigurationError(
+                f"argument {name}={given[name]} is not known; there are {', '.join(_NAMES)}"
+            )
+    return Arguments(
+        profiles=_profiles(given, profiles, default_profile),
+        mode=_choice(given, "mode", MODES),
+        names=tuple(dict.fromkeys(normalized(name) for name in _listed(given.get("names", "")))),
+        match=given.get("match", "").strip(),
+        filter=_yes(given, "filter"),
+        limit=_limit(given),
+        latest_only=_choice(given, "releases", RELEASES) == "latest",
+    )
+
+
+def _profiles(
+    given: Mapping[str, str], profiles: Mapping[str, Profile], default: str
+) -> tuple[Profile, ...]:
+    target = given.get("target", "").strip()
+    classifiers = tuple(_listed(given.get("classifiers", "")))
+    if "classifiers" in given:
+        if not classifiers or not target or "profile" in given:
+            raise ConfigurationError(
+                f"classifiers={given['classifiers']} needs at least one classifier and "
+                "target=COLLECTION, and goes without profile="
+            )
+        return (Profile(name=target, classifiers=classifiers, collection=target),)
+    chosen = known_profiles.select(profiles, given.get("profile", default))
+    if not target:
+        return tuple(chosen)
+    if len(chosen) != 1:
+        raise ConfigurationError(f"target={target} takes one profile, not {len(chosen)}")
+    return (replace(chosen[0], collection=target),)
+
+
+def _listed(text: str) -> Iterable[str]:
+    return [part for each in text.split(",") if (part := each.strip())]
+
+
+def _choice(given: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = given.get(name, choices[0]).strip().lower()
+    if value not in choices:
+        raise ConfigurationError(f"{name}={given[name]} is not one of {', '.join(choices)}")
+    return value
+
+
+def _yes(given: Mapping[str, str], name: str) -> bool:
+    value = given.get(name, "yes").strip().lower()
+    if value not in _YES:
+        raise ConfigurationError(f"{name}={given[name]} is neither yes nor no")
+    return _YES[value]
+
+
+def _limit(given: Mapping[str, str]) -> int | None:
+    if "limit" not in given:
+        return None
+    text = given["limit"].strip()
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ConfigurationError(f"limit={given['limit']} is not a whole number over 0")
+    return int(text)

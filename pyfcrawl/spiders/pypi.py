@@ -1,0 +1,382 @@
+"""The `pypi` spider: keeps collections in step with PyPI, serial by serial.
+
+It reads the Simple index once, visits the projects changed since the cursor in batches, and yields
+what an index lacks of those that match. It only reads the index and the state; what became of a
+project goes to the keeper of the account as signals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.exceptions import CloseSpider
+from scrapy.http import Response
+from scrapy.settings import BaseSettings
+from twisted.python.failure import Failure
+
+from pyfcrawl import signals
+from pyfcrawl.batch.fetching import Context, Fetching, reason_of
+from pyfcrawl.batch.messages import BatchResponse, Target
+from pyfcrawl.core.ledger import Visit
+from pyfcrawl.core.names import normalized, package_id
+from pyfcrawl.core.profiles import load_profiles
+from pyfcrawl.errors import PyfcrawlError, SourceError
+from pyfcrawl.items import GoneItem, ListingItem, PackageItem
+from pyfcrawl.sources import pypi, pypi_visit
+from pyfcrawl.spiders.arguments import Arguments, parse
+from pyfcrawl.spiders.selection import REGISTRY, Selection, all_classifiers, open_selections
+from pyfcrawl.spiders.worklist import Entry, Worklist
+from pyfcrawl.stores.index import IndexReader, open_reader
+from pyfcrawl.stores.state import open_state
+
+#: Releases before further projects: what was begun gets done.
+_RELEASES_FIRST = 10
+
+#: Projects that one part of the plan holds when batches are turned off.
+_PART = 100
+
+#: A listing that lost more than this share of its projects since the last run is a broken one.
+_SHRUNK = 0.5
+
+Output = PackageItem | ListingItem | GoneItem | Request
+
+
+class PypiSpider(Fetching):
+    """`scrapy crawl pypi -a profile=plone`; docs/crawling.md explains the arguments."""
+
+    name = REGISTRY
+
+    def __init__(
+        self, arguments: Arguments, root: str, index_url: str, state_url: str, batch_size: int
+    ) -> None:
+        super().__init__()
+        self.arguments = arguments
+        self.batch_size = batch_size
+        self._root = root
+        self._index_url = index_url
+        self._state_url = state_url
+        self._selections: list[Selection] = []
+        self._classifiers: list[str] = []
+        self._reader: IndexReader | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **given: str) -> PypiSpider:
+        """Read settings and arguments. Raises ConfigurationError for bad ones."""
+        settings = crawler.settings
+        spider = cls(
+            cls.check(settings, given),
+            root=settings["PYPI_ROOT"].rstrip("/"),
+            index_url=settings["INDEX_URL"],
+            state_url=settings["STATE_URL"],
+            batch_size=settings.getint("BATCH_SIZE"),
+        )
+        spider._set_crawler(crawler)
+        return spider
+
+    @classmethod
+    def check(cls, settings: BaseSettings, given: Mapping[str, str]) -> Arguments:
+        """The arguments as values, so that a command can refuse bad ones before a crawl starts."""
+        profiles = load_profiles(Path(settings["PROFILES_FILE"]))
+        return parse(given, profiles, settings["DEFAULT_PROFILE"])
+
+    def _open(self) -> None:
+        self._reader = open_reader(self._index_url)
+        state = open_state(self._state_url, readonly=True)
+        try:
+            self._selections = open_selections(self.arguments, self._reader, state)
+        finally:
+            state.close()
+        self._classifiers = all_classifiers(self._selections)
+
+    def closed(self, reason: str) -> None:
+        """Let go of the index."""
+        if self._reader is not None:
+            self._reader.close()
+
+    # --- what to visit ------------------------------------------------------------------------
+
+    async def start(self) -> AsyncIterator[Request]:
+        """The Simple index, or at once the projects asked for by name."""
+        try:
+            await asyncio.to_thread(self._open)
+        except PyfcrawlError as error:
+            raise self._fatal(str(error)) from None
+        names = self._names()
+        if names is None:
+            yield self._listing_request()
+            return
+        entries = [(name, 0) for name in names if self._named_like(name)]
+        for request in self._visits(Worklist(entries, None, self._part, self.arguments.limit)):
+            yield request
+
+    def _names(self) -> Iterable[str] | None:
+        """The names to visit without looking at the listing, None when it decides."""
+        if self.arguments.names:
+            return self.arguments.names
+        if self.arguments.mode == "refresh":
+            return sorted({name for each in self._selections for name in each.indexed})
+        return None
+
+    def _named_like(self, name: str) -> bool:
+        return normalized(self.arguments.match or "") in name
+
+    @property
+    def _part(self) -> int:
+        return self.batch_size if self.batch_size > 1 else _PART
+
+    @property
+    def _in_step(self) -> bool:
+        """Whether this run sees everything that changed since the cursor."""
+        return self.arguments.mode == "sync" and not self.arguments.match
+
+    def _listing_request(self) -> Request:
+        headers = {"Accept": pypi.SIMPLE_JSON}
+        etags = {each.cursor.etag if each.cursor else "" for each in self._selections}
+        untouched = not any(each.pending for each in self._selections)
+        if self._in_step and untouched and len(etags) == 1 and (etag := etags.pop()):
+            headers["If-None-Match"] = etag
+        return Request(
+            pypi.index_url(self._root),
+            headers=headers,
+            callback=self.parse_listing,
+            errback=self.listing_failed,
+            dont_filter=True,
+            meta={"handle_httpstatus_list": [304]},
+        )
+
+    def parse_listing(self, response: Response) -> Iterator[Request]:
+        """Compare the listing with cursors and index; yields the visits it calls for."""
+        if response.status == 304:
+            self.logger.info("Nothing has changed at the registry since the last run")
+            yield from self._visits(Worklist([], None, self._part))
+            return
+        try:
+            listing = self._read_listing(response.body)
+        except SourceError as error:
+            again = self.retry(response, "unreadable listing")
+            if again is None:
+                raise self._fatal(
+                    f"{response.url}: {error}; is PYPI_ROOT the root of a registry that serves "
+                    "the Simple index as JSON?"
+                ) from None
+            yield again
+            return
+        etag = (response.headers.get("ETag") or b"").decode("latin-1") if self._in_step else ""
+        worklist = Worklist(self._first(listing), listing, self._part, self.arguments.limit)
+        yield from self._visits(worklist, etag)
+
+    def _read_listing(self, body: bytes) -> pypi.Listing:
+        full = self.arguments.mode == "full"
+        listing = pypi.read_listing(
+            body,
+            above=-1 if full else min(each.serial for each in self._selections),
+            expected={name for each in self._selections for name in each.indexed},
+            containing=self.arguments.match,
+        )
+        before = max((each.cursor.listed for each in self._selections if each.cursor), default=0)
+        if before and listing.count < before * _SHRUNK and (before > 1000 or not listing.count):
+            raise SourceError(f"only {listing.count} projects listed, {before} the last time")
+        return listing
+
+    def _first(self, listing: pypi.Listing) -> list[Entry]:
+        """Visits outside the serial order: names pending, then names no longer listed."""
+        pending: dict[str, int] = {}
+        for selection in self._selections:
+            for name, each in selection.pending.items():
+                pending[name] = max(each.serial, pending.get(name, 0))
+        if pending:
+            for name in pending.keys() & set(listing.names):
+                del pending[name]
+        gone = dict.fromkeys(sorted(listing.missing - pending.keys()), 0)
+        return [entry for entry in (pending | gone).items() if self._named_like(entry[0])]
+
+    def _visits(self, worklist: Worklist, etag: str = "") -> Iterator[Request]:
+        plan = worklist.plan(etag, {each.key: each.scope for each in self._selections})
+        if self.arguments.match:
+            plan = replace(plan, end=None)
+        self._send(signals.run_planned, plan=plan)
+        for number, part in enumerate(worklist):
+            targets = [self._target(Visit(number, serial, name)) for name, serial in part]
+            yield from self.fetch(targets, "projects", label=f"projects-{number}")
+
+    def _target(self, visit: Visit) -> Target:
+        return Target(
+            url=pypi.project_url(self._root, visit.name),
+            key=str(visit),
+            name=visit.name,
+            floor=visit.serial,
+            keep=not self.arguments.filter or bool(self._indexed_in(visit.name)),
+        )
+
+    def _indexed_in(self, name: str) -> list[Selection]:
+        return [each for each in self._selections if name in each.indexed]
+
+    # --- visiting -----------------------------------------------------------------------------
+
+    def screen(self, then: str) -> list[str] | None:
+        """See Fetching: project pages are screened, releases are wanted anyway."""
+        return self._classifiers if then == "projects" else None
+
+    async def projects(self, response: BatchResponse, context: Context) -> AsyncIterator[Output]:
+        """Project pages: items for what the index lacks, requests for its missing releases."""
+        for target in response.unmatched:
+            self._visited(target, [])
+        for target in response.gone:
+            for item in self._leave(target, self._selections, "gone from the registry"):
+                yield item
+        pages = [page for each in response.documents if (page := self._page(*each))]
+        known = await asyncio.to_thread(self._known, [target for target, _ in pages])
+        missing: list[Target] = []
+        wanted: dict[str, Any] = {}
+        for target, project in pages:
+            for item in self._visit(target, project, known, missing, wanted):
+                yield item
+        for request in self.fetch(missing, "releases", "releases", wanted, _RELEASES_FIRST):
+            yield request
+
+    def _page(self, target: Target, body: bytes) -> tuple[Target, pypi.Project] | None:
+        try:
+            return target, pypi.read_project(body)
+        except SourceError as error:
+            self.give_up(target, "projects", {}, str(error))
+            return None
+
+    def _known(self, targets: Sequence[Target]) -> dict[str, dict[str, dict[str, Any]]]:
+        """collection -> package id -> version -> fields, of what is indexed of these projects."""
+        assert self._reader is not None
+        ids = [package_id(REGISTRY, target.name) for target in targets]
+        return {
+            each.collection: self._reader.known(each.collection, ids, pypi_visit.KNOWN_FIELDS)
+            for each in (self._selections if ids else ())
+        }
+
+    def _visit(
+        self,
+        target: Target,
+        project: pypi.Project,
+        known: Mapping[str, Mapping[str, Mapping[str, Any]]],
+        missing: list[Target],
+        wanted: dict[str, Any],
+    ) -> Iterator[Output]:
+        """Items for one project; releases to fetch go to `missing`, what they are to `wanted`."""
+        matching = [
+            each
+            for each in self._selections
+            if not self.arguments.filter or each.wanted.match(project.classifiers)
+        ]
+        lost = [each for each in self._selections if each not in matching]
+        if not matching:
+            yield from self._leave(target, lost, "no classifier of the profile any more")
+            return
+        self._count("matched")
+        package = package_id(REGISTRY, target.name)
+        changes = pypi_visit.compare(
+            project,
+            {each.collection: known[each.collection].get(package, {}) for each in matching},
+            target.key,
+            latest_only=self.arguments.latest_only,
+            again=self.arguments.mode == "full",
+        )
+        changes.items += self._gone_items(target, lost, "no classifier of the profile any more")
+        for item in changes.fetch:
+            key = f"{target.key}@{item.version}"
+            url = pypi.release_url(self._root, target.name, item.version)
+            missing.append(Target(url, key, target.name))
+            wanted[key] = _as_context(item)
+        yield from self._visited(target, changes.items, len(changes.fetch))
+
+    def _leave(
+        self, target: Target, selections: Iterable[Selection], reason: str
+    ) -> Iterator[Output]:
+        yield from self._visited(target, self._gone_items(target, selections, reason))
+
+    def _gone_items(
+        self, target: Target, selections: Iterable[Selection], reason: str
+    ) -> list[PackageItem | ListingItem | GoneItem]:
+        where = [each.collection for each in selections if target.name in each.indexed]
+        return pypi_visit.gone(target.name, where, reason, target.key)
+
+    def _visited(
+        self,
+        target: Target,
+        items: Sequence[PackageItem | ListingItem | GoneItem],
+        further: int = 0,
+    ) -> Sequence[PackageItem | ListingItem | GoneItem]:
+        """Account for a project page read: what is still to come of it, then the page itself."""
+        self._count("visited")
+        if items or further:
+            self._send(signals.work_expected, visit=target.key, units=len(items) + further)
+        self._send(signals.work_finished, visit=target.key)
+        return items
+
+    async def releases(self, response: BatchResponse, context: Context) -> AsyncIterator[Output]:
+        """Releases' metadata; one the registry has none of is indexed with what is listed."""
+        for target in response.gone:
+            yield PackageItem(**context[target.key])
+        for target, body in response.documents:
+            item = PackageItem(**context[target.key])
+            try:
+                item.metadata = pypi.read_release(body, item.name, item.version)
+            except SourceError as error:
+                self.give_up(target, "releases", context, str(error))
+            else:
+                yield item
+
+    # --- what went wrong ----------------------------------------------------------------------
+
+    def give_up(self, target: Target, then: str, context: Context, reason: str) -> None:
+        """See Fetching: the project stays pending, whatever of it failed."""
+        visit = target.key if then == "projects" else context[target.key]["visit"]
+        self.logger.warning("%s: %s", target.url, reason)
+        self._send(signals.work_failed, visit=visit, reason=reason)
+        self._send(signals.work_finished, visit=visit)
+
+    def listing_failed(self, failure: Failure) -> None:
+        """Without the listing there is nothing to do."""
+        self._fatal(
+            f"the Simple index {pypi.index_url(self._root)} can't be read "
+            f"({reason_of(failure)}); check PYPI_ROOT and the network"
+        )
+        assert self.crawler.engine is not None
+        # Raising CloseSpider from an errback would log the failure's traceback.
+        self._closing = asyncio.ensure_future(
+            self.crawler.engine.close_spider_async(reason="error")
+        )
+
+    def _fatal(self, line: str) -> CloseSpider:
+        self._stats.set_value("pyfcrawl/error", line)
+        return CloseSpider("error")
+
+    def _send(self, signal: object, **what: Any) -> None:
+        self.crawler.signals.send_catch_log(signal, spider=self, **what)
+
+    def _count(self, name: str) -> None:
+        self._stats.inc_value(f"pyfcrawl/{name}")
+
+    @property
+    def _stats(self) -> Any:
+        return self.crawler.stats
+
+
+_CONTEXT = (
+    "registry",
+    "name",
+    "version",
+    "collections",
+    "metadata",
+    "listing",
+    "requires_python",
+    "facts",
+    "visit",
+)
+
+
+def _as_context(item: PackageItem) -> dict[str, Any]:
+    """A PackageItem's arguments as JSON values, to travel with a request."""
+    return {name: getattr(item, name) for name in _CONTEXT}
