@@ -1,10 +1,28 @@
-"""Settings that follow from other settings, once those given on the command line are known."""
+"""Settings that follow from other settings, and a check of those given, once all are known."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from scrapy.settings import BaseSettings
+
+from pyfcrawl.errors import ConfigurationError
+
+#: Settings that are numbers, with the least value that makes sense.
+_NUMBERS = {
+    "BATCH_SIZE": 1,
+    "BATCH_CONCURRENCY": 1,
+    "BATCH_MAX_BODY": 1,
+    "DOWNLOAD_TIMEOUT": 0.001,
+    "PROGRESS_INTERVAL": 0.1,
+    "PYPI_MAX_RPS": 0,
+    "RENDER_TIMEOUT": 0.001,
+    "RENDER_WORKERS": 0,
+    "RETRY_AFTER_MAX": 0,
+    "RETRY_TIMES": 0,
+}
+_WHOLE = frozenset({"BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS"})
 
 
 class DataDirectory:
@@ -25,4 +43,29 @@ def place_files(settings: BaseSettings) -> None:
     directory = Path(settings["DATA_DIR"]).expanduser().resolve()
     for name, file in (("INDEX_URL", "index.db"), ("STATE_URL", "state.db")):
         if not settings[name]:
-            settings.set(name, f"sqlite:///{directory / file}", "addon")
+            settings.set(name, f"sqlite:///{directory / file}", settings.getpriority(name) or 0)
+
+
+def check_settings(settings: BaseSettings) -> None:
+    """Raise ConfigurationError for a setting of ours that can't be used, naming it."""
+    for name, least in _NUMBERS.items():
+        kind = int if name in _WHOLE else float
+        try:
+            usable = kind(settings[name]) >= least
+        except (TypeError, ValueError):
+            usable = False
+        if not usable:
+            what = "a whole number" if kind is int else "a number"
+            raise ConfigurationError(f"{name}={settings[name]} is not {what} of {least} or more")
+    try:
+        settings.getbool("IMAGE_PROBE")
+    except ValueError:
+        raise ConfigurationError(
+            f"IMAGE_PROBE={settings['IMAGE_PROBE']} is neither True nor False"
+        ) from None
+    root = urlsplit(str(settings["PYPI_ROOT"]))
+    if root.scheme not in ("http", "https") or not root.netloc:
+        raise ConfigurationError(
+            f"PYPI_ROOT={settings['PYPI_ROOT']} is no http(s) address; "
+            "give the root of the registry, such as https://pypi.example"
+        )

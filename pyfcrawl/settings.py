@@ -32,7 +32,6 @@ COMMANDS_MODULE = "pyfcrawl.commands"
 TELNETCONSOLE_ENABLED = False
 ROBOTSTXT_OBEY = False  # these are APIs, made for programs
 COOKIES_ENABLED = False
-REFERER_ENABLED = False
 METAREFRESH_ENABLED = False
 WARN_ON_GENERATOR_RETURN_VALUE = False  # parses each callback's source: a sixth of the speed
 
@@ -66,7 +65,7 @@ NPM_ROOT = _env(
 CONTACT_URL = _env("CONTACT_URL", "https://github.com/pyfcrawl/pyfcrawl")
 USER_AGENT = f"pyfcrawl/{__version__} (+{CONTACT_URL})"
 #: Requests a second to PYPI_ROOT, over batches and ordinary requests; 0: as many as it takes well.
-PYPI_MAX_RPS = float(_env("PYPI_MAX_RPS", "0"))
+PYPI_MAX_RPS = _env("PYPI_MAX_RPS", "0")
 #: Seconds a Retry-After is heeded at most.
 RETRY_AFTER_MAX = 600
 RETRY_TIMES = 5
@@ -81,11 +80,11 @@ CONCURRENT_REQUESTS_PER_DOMAIN = 8
 
 DOWNLOAD_HANDLERS = {"batch": "pyfcrawl.batch.handler.BatchDownloadHandler"}
 #: GETs that one Scrapy request stands for; 1 turns batches off.
-BATCH_SIZE = int(_env("BATCH_SIZE", "200"))
+BATCH_SIZE = _env("BATCH_SIZE", "200")
 #: GETs under way at once to one host, at most; it starts lower and backs off under strain.
-BATCH_CONCURRENCY = int(_env("BATCH_CONCURRENCY", "64"))
+BATCH_CONCURRENCY = _env("BATCH_CONCURRENCY", "64")
 #: Bytes of one answer; a larger one is refused.
-BATCH_MAX_BODY = int(_env("BATCH_MAX_BODY", str(32 * 1024 * 1024)))
+BATCH_MAX_BODY = _env("BATCH_MAX_BODY", str(32 * 1024 * 1024))
 #: Seconds a single GET may take.
 DOWNLOAD_TIMEOUT = 60
 #: Batches carried out side by side, so that a slow answer in one doesn't idle the line.
@@ -100,6 +99,7 @@ EXTENSIONS = {
     "pyfcrawl.extensions.keeper.Keeper": 100,
     "pyfcrawl.extensions.progress.ProgressReport": 200,
     "scrapy.extensions.logstats.LogStats": None,  # ProgressReport says it better
+    "scrapy.extensions.remote_control.RemoteControl": None,  # opens a port nobody asked for
 }
 ITEM_PIPELINES = {
     "pyfcrawl.pipelines.readme.ReadmePipeline": 100,
@@ -114,15 +114,16 @@ CONCURRENT_ITEMS = 64
 # --- READMEs (pipelines) ------------------------------------------------------------------------
 
 #: Worker processes that render READMEs; 0: one less than the machine has cores.
-RENDER_WORKERS = int(_env("RENDER_WORKERS", "0"))
+RENDER_WORKERS = _env("RENDER_WORKERS", "0")
 #: Seconds one README may take before it is kept as plain text.
 RENDER_TIMEOUT = 20
 #: Whether to fetch the first bytes of README images that don't declare their width.
-IMAGE_PROBE = _env("IMAGE_PROBE", "no").lower() in ("1", "yes", "true", "on")
+IMAGE_PROBE = _env("IMAGE_PROBE", "False")
 
 # --- what a run says ----------------------------------------------------------------------------
 
 LOG_LEVEL = _env("LOG_LEVEL", "INFO")
+LOG_VERSIONS = []
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: Seconds between progress lines in a log.
 PROGRESS_INTERVAL = 30

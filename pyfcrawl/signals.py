@@ -1,7 +1,7 @@
 """How spiders and pipelines tell the keeper of the account what happened to a project.
 
-Acknowledgement runs against the flow of items, so it is a signal and never an import. Each is
-sent with `visit`, the text form of `pyfcrawl.core.ledger.Visit`, but for `run_planned`.
+Acknowledgement runs against the flow of items, so it is a signal and never an import. A `visit`
+is the text form of `pyfcrawl.core.ledger.Visit`.
 """
 
 #: Sent once by the spider, before its first visit, with `plan` (core.ledger.Plan) and `spider`.
@@ -13,5 +13,5 @@ work_expected = object()
 #: A piece of a project's work failed for good: `visit`, `reason`. `work_finished` follows.
 work_failed = object()
 
-#: A piece of a project's work ended, well or not: `visit`.
+#: A piece of work of each of these projects ended, well or not: `visits`.
 work_finished = object()

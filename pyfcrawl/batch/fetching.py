@@ -72,7 +72,10 @@ class Fetching(Spider):
             errback=self.single_failed,
             dont_filter=True,
             priority=priority,
-            meta={"handle_httpstatus_list": [404, 410]},
+            meta={
+                "handle_httpstatus_list": [404, 410],
+                "download_maxsize": self.settings.getint("BATCH_MAX_BODY"),
+            },
             cb_kwargs={
                 "target": msgspec.to_builtins(target),
                 "then": then,
@@ -110,8 +113,9 @@ class Fetching(Spider):
     def retry(self, response: Response, reason: str) -> Request | None:
         """The same request again, None when it was tried often enough (RETRY_TIMES)."""
         assert response.request is not None
-        # The reason becomes part of a stats key: keep it to its first word or so.
-        return get_retry_request(response.request, spider=self, reason=reason.split(" (")[0])
+        # The reason becomes part of a stats key: keep what differs by project out of it.
+        kind = reason.partition(" (")[0].partition(":")[0]
+        return get_retry_request(response.request, spider=self, reason=kind)
 
     def batch_failed(self, failure: Failure) -> None:
         """A whole batch came to nothing."""

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from scrapy.crawler import Crawler
 
@@ -57,7 +57,8 @@ class Gate:
     async def __aenter__(self) -> None:
         if self._active >= self.window or self._waiting:
             await self._queue()
-        self._active += 1
+        else:
+            self._active += 1
         try:
             await self.turn()
         except BaseException:
@@ -80,16 +81,18 @@ class Gate:
         except asyncio.CancelledError:
             if place in self._waiting:
                 self._waiting.remove(place)
+            elif not place.cancelled():
+                self._leave()
             raise
 
     def _leave(self) -> None:
         self._active -= 1
-        room = self.window - self._active
-        while room > 0 and self._waiting:
+        while self._active < self.window and self._waiting:
             place = self._waiting.popleft()
             if not place.done():
                 place.set_result(None)
-                room -= 1
+                # Taken at once: others may come or leave before the one woken runs.
+                self._active += 1
 
     async def turn(self) -> None:
         """Wait until the host may be asked: after any pause, and within the rate.
@@ -97,14 +100,17 @@ class Gate:
         Raises GateClosedError when the crawl is stopped meanwhile.
         """
         now = asyncio.get_running_loop().time
-        while (wait := self._resume - now()) > 0:
-            await self._hold(wait)
-        if self._interval:
-            self._next = max(self._next, now()) + self._interval
-            if (wait := self._next - self._interval - now()) > 0:
+        while True:
+            while (wait := self._resume - now()) > 0:
                 await self._hold(wait)
-        if self._stopping():
-            raise GateClosedError
+            if self._interval:
+                self._next = max(self._next, now()) + self._interval
+                if (wait := self._next - self._interval - now()) > 0:
+                    await self._hold(wait)
+            if self._stopping():
+                raise GateClosedError
+            if self._resume <= now():  # no pause was asked for meanwhile
+                return
 
     async def _hold(self, seconds: float) -> None:
         end = asyncio.get_running_loop().time() + seconds
@@ -151,11 +157,14 @@ class Gates:
 
     def of(self, url: str) -> Gate:
         """The gate of the host that serves `url`."""
-        host = urlsplit(url).netloc.lower()
-        if host not in self._gates:
+        origin = "/".join(url.split("/", 3)[:3])  # a tenth of what urlsplit takes
+        gate = self._gates.get(origin)
+        if gate is None:
+            host = urlsplit(origin).netloc.lower()
             rate = self._rates.get(host, 0)
-            self._gates[host] = Gate(self._limit, rate, self._stopping, self._longest_pause)
-        return self._gates[host]
+            gate = Gate(self._limit, rate, self._stopping, self._longest_pause)
+            gate = self._gates[origin] = self._gates.setdefault(host, gate)
+        return gate
 
 
 _of_crawlers: WeakKeyDictionary[Crawler, Gates] = WeakKeyDictionary()
@@ -167,8 +176,12 @@ def gates_of(crawler: Crawler) -> Gates:
         settings = crawler.settings
         rates = {urlsplit(settings["PYPI_ROOT"]).netloc.lower(): settings.getfloat("PYPI_MAX_RPS")}
 
+        # What the dictionary holds must not hold its key.
+        held = ref(crawler)
+
         def stopping() -> bool:
-            return crawler.engine is not None and not crawler.engine.running
+            engine = getattr(held(), "engine", None)
+            return engine is not None and not engine.running
 
         _of_crawlers[crawler] = Gates(
             settings.getint("BATCH_CONCURRENCY"),

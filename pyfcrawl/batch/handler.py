@@ -7,6 +7,7 @@ bounded by the batch and not by the registry.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 from urllib.request import getproxies
@@ -23,6 +24,8 @@ from pyfcrawl.core import retry_after
 from pyfcrawl.core.screening import WantedClassifiers
 from pyfcrawl.errors import SourceError
 
+logger = logging.getLogger(__name__)
+
 #: Answers that say the host has too much to do.
 _STRAINED = frozenset({429, 500, 502, 503, 504, 522, 524})
 _GONE = frozenset({404, 410})
@@ -34,6 +37,10 @@ class TooLargeError(SourceError):
 
 class BadStatusError(SourceError):
     """Any status but 200, 404 and 410."""
+
+
+#: What may go wrong with a GET; anything else is a bug, and shows its traceback.
+_EXPECTED = (SourceError, GateClosedError, TimeoutError, aiohttp.ClientError, OSError)
 
 
 @dataclass(slots=True)
@@ -103,25 +110,32 @@ class BatchDownloadHandler:
         answers: BatchResponse,
         tally: _Tally,
     ) -> None:
-        gate = self._gates.of(target.url)
         try:
+            gate = self._gates.of(target.url)
             async with gate:
                 tally.requests += 1
                 body = await self._fetch(target.url, gate)
-        except (SourceError, GateClosedError, TimeoutError, aiohttp.ClientError, OSError) as error:
-            if not isinstance(error, (SourceError, GateClosedError)):
-                gate.strain()
+            if body is None:
+                answers.gone.append(target)
+                return
+            tally.size += len(body)
+            answers.sort_in(target, body, wanted)
+        except Exception as error:
+            # Whatever it is: one target must not take the batch's others down.
+            if not isinstance(error, _EXPECTED):
+                logger.exception("%s: unexpected", target.url)
             retry = not isinstance(error, TooLargeError)
             answers.failures.append(Failure(target, _reason(error), retry))
-            return
-        if body is None:
-            answers.gone.append(target)
-            return
-        tally.size += len(body)
-        answers.sort_in(target, body, wanted)
 
     async def _fetch(self, url: str, gate: Gate) -> bytes | None:
         """The body, None for gone."""
+        try:
+            return await self._ask(url, gate)
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            gate.strain()
+            raise
+
+    async def _ask(self, url: str, gate: Gate) -> bytes | None:
         async with self._client().get(url) as response:
             if response.status in _GONE:
                 gate.good()
@@ -176,4 +190,5 @@ def _reason(error: BaseException) -> str:
         return "no answer in time (DOWNLOAD_TIMEOUT)"
     if isinstance(error, GateClosedError):
         return "the crawl was stopped"
-    return str(error) or type(error).__name__
+    text = " ".join(str(error).split()).encode("ascii", "backslashreplace").decode()
+    return text[:200] or type(error).__name__

@@ -17,9 +17,9 @@ from pyfcrawl.errors import SourceError
 class Target(msgspec.Struct, array_like=True, frozen=True):
     """One GET of a batch.
 
-    `key` is what the spider knows it by. With a screen, `name` is the project the answer must
-    be about, `floor` the least serial it must carry, and `keep` hands it over even when it
-    doesn't match (the project is indexed, so its absence would mean something).
+    `key` is what the spider knows it by, `name` the project the answer must be about ("": it may
+    be anything), `floor` the least serial it must carry. With a screen, `keep` hands it over even
+    when it doesn't match (the project is indexed, so its absence would mean something).
     """
 
     url: str
@@ -83,8 +83,11 @@ class BatchResponse(Response):
         self.failures: list[Failure] = []
 
     def sort_in(self, target: Target, body: bytes, wanted: WantedClassifiers | None) -> None:
-        """Put the body of a 200 where it belongs; without `wanted` it is taken as it is."""
-        if wanted is None:
+        """Put the body of a 200 where it belongs; without `wanted` any project matches.
+
+        A target without a name takes any body as it is.
+        """
+        if wanted is None and not target.name:
             self.documents.append((target, body))
             return
         try:
@@ -93,7 +96,7 @@ class BatchResponse(Response):
             retry = not isinstance(error, StaleError)
             self.failures.append(Failure(target, str(error), retry))
             return
-        if target.keep or wanted.match(head.info.classifiers):
+        if wanted is None or target.keep or wanted.match(head.info.classifiers):
             self.documents.append((target, body))
         else:
             self.unmatched.append(target)

@@ -28,6 +28,9 @@ class Head(msgspec.Struct):
 
 _decoder = msgspec.json.Decoder(Head, strict=False)
 
+#: What the decoder raises for a body that isn't the JSON asked for; the last: nested too deep.
+JUNK = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 
 def read_head(body: bytes, name: str, floor: int = 0) -> Head:
     """The head of the project's JSON document `body`.
@@ -37,7 +40,7 @@ def read_head(body: bytes, name: str, floor: int = 0) -> Head:
     """
     try:
         head = _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except JUNK as error:
         raise SourceError(f"junk instead of project JSON ({error})") from error
     if normalized(head.info.name) != normalized(name):
         raise SourceError(f"JSON of another project: {head.info.name[:80]!r}")

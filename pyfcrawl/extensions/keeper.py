@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from scrapy import Spider
@@ -16,7 +17,7 @@ from scrapy import signals as scrapy_signals
 from scrapy.crawler import Crawler
 
 from pyfcrawl import signals
-from pyfcrawl.core.ledger import Ledger, Plan
+from pyfcrawl.core.ledger import Ledger, Plan, Visit
 from pyfcrawl.errors import PyfcrawlError
 from pyfcrawl.stores.state import Cursor, Pending, Run, StateStore, open_state
 
@@ -47,6 +48,7 @@ class Keeper:
         self._pending: dict[str, set[str]] = {}
         self._saved: int | None = None
         self._started = int(time.time())
+        self._first_failure = ""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Keeper:
@@ -83,10 +85,12 @@ class Keeper:
     def work_failed(self, visit: str, reason: str) -> None:
         """Something of a project failed for good."""
         self._ledger.fail(visit, reason)
+        if not reason.startswith("stale"):  # waiting for a cache is nobody's mistake
+            self._first_failure = self._first_failure or f"{Visit.parse(visit).name}: {reason}"
 
-    def work_finished(self, visit: str) -> None:
-        """Something of a project ended; when it was the last of it, the project is closed."""
-        if self._ledger.finish(visit):
+    def work_finished(self, visits: Sequence[str]) -> None:
+        """Something of these projects ended; when it was the last of one, that is closed."""
+        if any([self._ledger.finish(visit) for visit in visits]):
             self._save()
 
     def item_lost(self, item: Any, **_: Any) -> None:
@@ -94,7 +98,7 @@ class Keeper:
         visit = getattr(item, "visit", "")
         if visit:
             self.work_failed(visit, "a pipeline stage failed; the log says why")
-            self.work_finished(visit)
+            self.work_finished([visit])
 
     def _save(self, etag: str = "") -> None:
         outcome = self._ledger.take()
@@ -130,10 +134,10 @@ class Keeper:
             return
         try:
             self._state.advance(key, cursor, failed, settled)
-        except PyfcrawlError as error:
+        except Exception as error:  # what failed is lost with it: no cursor may move any more
             self._stop(error)
 
-    def _stop(self, error: PyfcrawlError) -> None:
+    def _stop(self, error: Exception) -> None:
         """Without state nothing can be vouched for: end the run, keep what is written."""
         self._state = None
         self._stats.set_value("pyfcrawl/error", str(error))
@@ -150,6 +154,7 @@ class Keeper:
         self._stats.set_value("pyfcrawl/open", self._ledger.open)
         if self._ledger.open == 0 and reason == "finished":
             self._save(etag=self._plan.etag)
+        self._judge()
         if self._state is None:
             return
         counts = {name: self._stats.get_value(f"pyfcrawl/{name}", 0) for name in COUNTS}
@@ -160,6 +165,16 @@ class Keeper:
             self._state.close()
         except PyfcrawlError as error:
             self._stats.set_value("pyfcrawl/error", str(error))
+
+    def _judge(self) -> None:
+        """A run that could read nothing at all has an error to report, not just names pending."""
+        failed = self._stats.get_value("pyfcrawl/failed", 0)
+        if self._first_failure and failed and not self._stats.get_value("pyfcrawl/visited"):
+            self._stats.set_value(
+                "pyfcrawl/error",
+                f"{failed} of {failed} projects could not be read, the first being "
+                f"{self._first_failure}; check PYPI_ROOT and the network",
+            )
 
     @property
     def _stats(self) -> Any:

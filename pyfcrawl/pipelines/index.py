@@ -87,19 +87,32 @@ class IndexPipeline:
         """Write one item; returns the document of a release, drops the rest when it is done."""
         if not isinstance(item, Item):
             return item
-        report = await self._write(item)
+        try:
+            report = await self._write(item)
+        except PyfcrawlError as error:
+            # Not answered for: the project stays open, and no cursor moves past it.
+            item.visit = ""
+            self._stop(error)
+            raise DropItem("the index can't be written", log_level="DEBUG") from None
         reasons = [report.refused[each] for each in _targets(item) if each in report.refused]
         self._settle(item, reasons)
         if isinstance(item, PackageItem) and not reasons:
             return item.document
         raise DropItem(f"{type(item).__name__} of {item.name}", log_level="DEBUG")
 
+    def _stop(self, error: PyfcrawlError) -> None:
+        """Without an index there is nothing to crawl for."""
+        engine = self._crawler.engine
+        if engine is not None and not self._stats.get_value("pyfcrawl/error"):
+            self._stats.set_value("pyfcrawl/error", str(error))
+            self._closing = asyncio.ensure_future(engine.close_spider_async(reason="error"))
+
     def _settle(self, item: Item, reasons: list[str]) -> None:
         send = self._crawler.signals.send_catch_log
         if reasons:
             reason = f"the index refused a document: {reasons[0]}"
             send(signals.work_failed, visit=item.visit, reason=reason)
-        send(signals.work_finished, visit=item.visit)
+        send(signals.work_finished, visits=[item.visit])
         item.visit = ""  # answered for
 
     async def _write(self, item: Item) -> _Report:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import hashlib
 import logging
 import multiprocessing
+import os
 import signal
+import sys
+import threading
 from collections import OrderedDict
 
 from pebble import ProcessExpired, ProcessPool
@@ -17,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 #: Characters of rendered READMEs kept for texts that come again.
 _KEPT = 16_000_000
+
+#: See prctl(2).
+_PR_SET_PDEATHSIG = 1
 
 
 class RenderPool:
@@ -49,10 +56,11 @@ class RenderPool:
     async def _render(self, key: bytes, text: str, content_type: str | None) -> Readme:
         try:
             job = self._started().schedule(digest, args=(text, content_type), timeout=self._timeout)
-            readme: Readme = await asyncio.wrap_future(job)
-        except (TimeoutError, ProcessExpired) as error:
-            logger.warning("A README can't be rendered (%s), it is kept as text", _why(error))
-            readme = as_plain(text)
+            try:
+                readme: Readme = await asyncio.wrap_future(job)
+            except Exception as error:  # also what a worker had no memory or stack for
+                logger.warning("A README can't be rendered (%s), it is kept as text", _why(error))
+                readme = as_plain(text)
         finally:
             self._underway.pop(key, None)
         self._keep(key, readme)
@@ -63,7 +71,7 @@ class RenderPool:
             # Not forked: a copy of a process with threads may hold their locks for ever.
             self._pool = ProcessPool(
                 max_workers=self._workers,
-                initializer=_ignore_interrupt,
+                initializer=_prepare_worker,
                 context=multiprocessing.get_context("spawn"),
             )
         return self._pool
@@ -82,9 +90,20 @@ class RenderPool:
             await asyncio.to_thread(self._pool.join)
 
 
-def _ignore_interrupt() -> None:
-    """Ctrl-C reaches the whole process group; the crawl decides when workers end."""
+def _prepare_worker() -> None:
+    """Ctrl-C reaches the whole process group: the crawl decides when workers end, or its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        # The kernel's help, because a regular expression that hangs lets no thread run.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _key(text: str, content_type: str | None) -> bytes:
@@ -97,4 +116,6 @@ def _weight(readme: Readme) -> int:
 
 
 def _why(error: BaseException) -> str:
-    return "it takes too long" if isinstance(error, TimeoutError) else "the renderer died of it"
+    if isinstance(error, TimeoutError):
+        return "it takes too long"
+    return "the renderer died of it" if isinstance(error, ProcessExpired) else repr(error)[:200]

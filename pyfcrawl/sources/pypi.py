@@ -15,8 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
+from packaging.utils import is_normalized_name
 
 from pyfcrawl.core import names, versions
+from pyfcrawl.core.screening import JUNK
 from pyfcrawl.errors import SourceError
 
 #: Media type of the Simple index as JSON (PEP 691).
@@ -66,9 +68,10 @@ _BLOCK = 1 << 20
 class Listing:
     """The Simple index, reduced to what a run needs of it.
 
-    `serial` is the index's own, `count` how many projects it lists, `missing` those of the names
-    asked about (normalised) that it doesn't list. `serials` and `names` hold the projects above
-    the cursor in serial order, normalised, in a few bytes each.
+    `serial` is the index's own, but none that no project has reached: an absurd one must not move
+    a cursor past all that is to come. `count` is how many projects are listed, `missing` those of
+    the names asked about that aren't. `serials` and `names` hold the projects above the cursor in
+    serial order, normalised, each once, in a few bytes each.
     """
 
     serial: int
@@ -94,7 +97,7 @@ def read_listing(
         listing = _listing_decoder.decode(body)
         blocks = list_blocks(listing.projects)
         return _collect(listing.meta.last_serial, blocks, above, set(expected), containing)
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, OverflowError) as error:
+    except (*JUNK, ValueError, OverflowError) as error:
         raise SourceError(f"the answer is not a Simple index in JSON ({error})") from error
 
 
@@ -106,7 +109,9 @@ def list_blocks(projects: msgspec.Raw) -> Iterator[list[_ListedProject]]:
     read in one go.
     """
     text = memoryview(projects)
-    start = bytes(text[:1024]).find(b"[") + 1
+    if bytes(text[:1]) != b"[":
+        raise ValueError("projects is not a list")
+    start = 1
     while start < len(text):
         end = _cut(text, start)
         try:
@@ -134,24 +139,41 @@ def _collect(
     missing: set[str],
     containing: str,
 ) -> Listing:
-    count = 0
+    count = newest = 0
     serials: array[int] = array("q")
     kept: list[str] = []
     part = names.normalized(containing) if containing else ""
     for block in blocks:
         count += len(block)
         if missing:
-            missing.difference_update(names.normalized_all(each.name for each in block))
+            missing.difference_update(_normalized(block))
+        newest = max(newest, max((each.serial for each in block), default=0))
         changed = [each for each in block if each.serial > above]
-        for name, each in zip(
-            names.normalized_all(each.name for each in changed), changed, strict=True
-        ):
-            if part in name:
+        for name, each in zip(_normalized(changed), changed, strict=True):
+            if part in name and is_normalized_name(name):
                 kept.append(name)
                 serials.append(each.serial)
-    order = sorted(range(len(kept)), key=serials.__getitem__)
+    order = _order(kept, serials)
     ordered = array("q", (serials[at] for at in order))
-    return Listing(serial, count, missing, ordered, [kept[at] for at in order])
+    reached = min(serial or newest, max(newest, above, 0))
+    return Listing(reached, count, missing, ordered, [kept[at] for at in order])
+
+
+def _normalized(block: list[_ListedProject]) -> list[str]:
+    given = [each.name for each in block]
+    try:
+        return names.normalized_all(given)
+    except ValueError:  # a line break in one name is no reason to refuse all others
+        return [names.normalized(name) for name in given]
+
+
+def _order(kept: list[str], serials: array[int]) -> list[int]:
+    """Places in serial order; of several spellings of one name only the newest."""
+    order = sorted(range(len(kept)), key=serials.__getitem__)
+    if len(set(kept)) < len(kept):
+        newest = {kept[at]: at for at in order}
+        order = [at for at in order if newest[kept[at]] == at]
+    return order
 
 
 # --- projects ---------------------------------------------------------------------------------
@@ -167,7 +189,6 @@ class _Project(msgspec.Struct):
 
 class _Release(msgspec.Struct):
     info: dict[str, Any]
-    urls: list[dict[str, Any]] | None = None
 
 
 _project_decoder = msgspec.json.Decoder(_Project, strict=False)
@@ -179,7 +200,7 @@ class Project:
     """A project page: its display name, the latest release's metadata, what is listed of all.
 
     `package` holds the package-level document fields, `releases` the listing-owned release-level
-    ones by version, `requires_python` what the files say, by version.
+    ones by version, `requires_python` what the files say; `whole` says whether all are listed.
     """
 
     name: str
@@ -189,6 +210,7 @@ class Project:
     package: dict[str, Any]
     releases: dict[str, dict[str, Any]]
     requires_python: dict[str, str | None]
+    whole: bool = True
 
     @property
     def classifiers(self) -> list[str]:
@@ -200,7 +222,7 @@ def read_project(body: bytes) -> Project:
     """Read a project's JSON. Raises SourceError when it isn't one."""
     try:
         payload = _project_decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except JUNK as error:
         raise SourceError(f"junk instead of project JSON ({error})") from error
     info = payload.info
     name = info.get("name")
@@ -213,9 +235,11 @@ def read_project(body: bytes) -> Project:
     latest = _latest(current, info, releases)
     for version, fields in releases.items():
         fields["is_latest"] = version == latest
-    package = _package_fields(releases, payload.vulnerabilities)
+    # A page without its own latest release can't be trusted to list the others.
+    whole = bool(payload.releases) and current in (None, *(payload.releases or ()))
+    package = _package_fields(releases if whole else {}, payload.vulnerabilities)
     wanted = {version: _requires_python(found) for version, found in files.items()}
-    return Project(name, payload.last_serial, latest, info, package, releases, wanted)
+    return Project(name, payload.last_serial, latest, info, package, releases, wanted, whole)
 
 
 def _files_by_version(payload: _Project, current: str | None) -> dict[str, list[dict[str, Any]]]:
@@ -244,7 +268,7 @@ def read_release(body: bytes, name: str, version: str) -> dict[str, Any]:
     """The metadata (`info`) of one release. Raises SourceError when it is of another."""
     try:
         info = _release_decoder.decode(body).info
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except JUNK as error:
         raise SourceError(f"junk instead of release JSON ({error})") from error
     found = (info.get("name"), info.get("version"))
     if not all(isinstance(each, str) for each in found):
@@ -275,12 +299,12 @@ def _listing_fields(files: list[dict[str, Any]]) -> dict[str, Any]:
 def _package_fields(
     releases: Mapping[str, Mapping[str, Any]], vulnerabilities: list[dict[str, Any]] | None
 ) -> dict[str, Any]:
-    uploads = [each["upload_timestamp"] for each in releases.values() if each["upload_timestamp"]]
-    return {
-        "release_count": len(releases),
-        "first_upload_timestamp": min(uploads, default=None),
-        "vulnerabilities": [_vulnerability(each) for each in vulnerabilities or ()],
-    }
+    fields: dict[str, Any] = {"vulnerabilities": [_vulnerability(x) for x in vulnerabilities or ()]}
+    if releases:
+        uploads = [each["upload_timestamp"] for each in releases.values()]
+        fields["release_count"] = len(releases)
+        fields["first_upload_timestamp"] = min(filter(None, uploads), default=None)
+    return fields
 
 
 def _upload_time(file: Mapping[str, Any]) -> int | None:
@@ -290,32 +314,34 @@ def _upload_time(file: Mapping[str, Any]) -> int | None:
         if isinstance(text, str):
             try:
                 moment = datetime.fromisoformat(text)
-                return int(
-                    moment.timestamp() if moment.tzinfo else moment.replace(tzinfo=UTC).timestamp()
-                )
+                return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
             except (ValueError, OverflowError):
                 continue
     return None
 
 
+_FILE = ("filename", "url", "packagetype", "python_version", "size", "requires_python")
+_VULNERABILITY = ("id", "aliases", "summary", "fixed_in", "link", "withdrawn")
+
+
 def _file(file: Mapping[str, Any]) -> dict[str, Any]:
     digests = file.get("digests")
-    return {
-        "filename": file.get("filename"),
-        "url": file.get("url"),
-        "packagetype": file.get("packagetype"),
-        "python_version": file.get("python_version"),
-        "size": file.get("size"),
-        "sha256": digests.get("sha256") if isinstance(digests, dict) else None,
+    return {key: _plain(file.get(key)) for key in _FILE} | {
+        "sha256": _plain(digests.get("sha256")) if isinstance(digests, dict) else None,
         "upload_timestamp": _upload_time(file),
-        "requires_python": file.get("requires_python"),
         "yanked": file.get("yanked") is True,
     }
 
 
 def _vulnerability(entry: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("id", "aliases", "summary", "fixed_in", "link", "withdrawn")
-    return {key: entry.get(key) for key in keys}
+    return {key: _plain(entry.get(key)) for key in _VULNERABILITY}
+
+
+def _plain(value: Any) -> Any:
+    """The value, or a list's values, without anything nested: depth is an attack on its readers."""
+    if isinstance(value, list):
+        return [each for each in value if not isinstance(each, list | dict)]
+    return None if isinstance(value, dict) else value
 
 
 def _requires_python(files: list[dict[str, Any]]) -> str | None:

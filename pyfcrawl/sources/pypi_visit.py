@@ -79,7 +79,8 @@ def gone(
 
 def _lacking(version: str, indexed: Mapping[str, Indexed], incomplete_too: bool) -> bool:
     return any(
-        version not in known or (incomplete_too and known[version]["metadata_complete"] is False)
+        version not in known
+        or (incomplete_too and known[version].get("metadata_complete") is False)
         for known in indexed.values()
     )
 
@@ -124,7 +125,9 @@ def _listing(project: Project, indexed: Mapping[str, Indexed], visit: str) -> li
 
 def _vanished(project: Project, indexed: Mapping[str, Indexed], visit: str) -> list[GoneItem]:
     """Releases that are indexed but that the registry no longer lists."""
-    items = []
+    items: list[GoneItem] = []
+    if not project.whole:
+        return items
     for collection, known in indexed.items():
         versions = [version for version in known if version not in project.releases]
         if versions:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from packaging.utils import InvalidName, canonicalize_name
+
 from pyfcrawl.core import profiles as known_profiles
-from pyfcrawl.core.names import normalized
-from pyfcrawl.core.profiles import Profile
+from pyfcrawl.core.profiles import COLLECTION_NAME, COLLECTION_NAME_RULE, Profile
 from pyfcrawl.errors import ConfigurationError
 
 MODES = ("sync", "full", "refresh")
@@ -17,6 +18,7 @@ _NAMES = (
     "profile",
     "mode",
     "names",
+    "quickstart",
     "match",
     "classifiers",
     "target",
@@ -47,16 +49,18 @@ def parse(
     Raises ConfigurationError naming the argument, its value and what it may be.
     """
     for name in given:
-        if name not in _NAMES:
+        # scrapyd gives its jobs arguments of its own, such as _job.
+        if name not in _NAMES and not name.startswith("_"):
             raise ConfigurationError(
                 f"argument {name}={given[name]} is not known; there are {', '.join(_NAMES)}"
             )
+    chosen = _profiles(given, profiles, default_profile)
     return Arguments(
-        profiles=_profiles(given, profiles, default_profile),
+        profiles=chosen,
         mode=_choice(given, "mode", MODES),
-        names=tuple(dict.fromkeys(normalized(name) for name in _listed(given.get("names", "")))),
+        names=_project_names(given, chosen),
         match=given.get("match", "").strip(),
-        filter=_yes(given, "filter"),
+        filter=_yes(given, "filter", "yes"),
         limit=_limit(given),
         latest_only=_choice(given, "releases", RELEASES) == "latest",
     )
@@ -66,6 +70,8 @@ def _profiles(
     given: Mapping[str, str], profiles: Mapping[str, Profile], default: str
 ) -> tuple[Profile, ...]:
     target = given.get("target", "").strip()
+    if "target" in given and not COLLECTION_NAME.fullmatch(target):
+        raise ConfigurationError(f"target={target!r} is no collection name; {COLLECTION_NAME_RULE}")
     classifiers = tuple(_listed(given.get("classifiers", "")))
     if "classifiers" in given:
         if not classifiers or not target or "profile" in given:
@@ -86,6 +92,24 @@ def _listed(text: str) -> Iterable[str]:
     return [part for each in text.split(",") if (part := each.strip())]
 
 
+def _project_names(given: Mapping[str, str], profiles: Iterable[Profile]) -> tuple[str, ...]:
+    """The projects asked for by name, normalised; `quickstart=yes` adds the profiles' own."""
+    asked = list(_listed(given.get("names", "")))
+    if "names" in given and not asked:
+        raise ConfigurationError("names= names no project; give names=a,b,c or leave it out")
+    if _yes(given, "quickstart", "no"):
+        for profile in profiles:
+            if not profile.quickstart:
+                raise ConfigurationError(
+                    f"quickstart=yes: profile {profile.name} lists no quickstart names"
+                )
+            asked += profile.quickstart
+    try:
+        return tuple(dict.fromkeys(canonicalize_name(name, validate=True) for name in asked))
+    except InvalidName as error:
+        raise ConfigurationError(f"names={given.get('names')}: {error}") from None
+
+
 def _choice(given: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
     value = given.get(name, choices[0]).strip().lower()
     if value not in choices:
@@ -93,8 +117,8 @@ def _choice(given: Mapping[str, str], name: str, choices: tuple[str, ...]) -> st
     return value
 
 
-def _yes(given: Mapping[str, str], name: str) -> bool:
-    value = given.get(name, "yes").strip().lower()
+def _yes(given: Mapping[str, str], name: str, default: str) -> bool:
+    value = given.get(name, default).strip().lower()
     if value not in _YES:
         raise ConfigurationError(f"{name}={given[name]} is neither yes nor no")
     return _YES[value]
@@ -104,6 +128,6 @@ def _limit(given: Mapping[str, str]) -> int | None:
     if "limit" not in given:
         return None
     text = given["limit"].strip()
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) > 0):
         raise ConfigurationError(f"limit={given['limit']} is not a whole number over 0")
     return int(text)

@@ -225,8 +225,8 @@ class PypiSpider(Fetching):
 
     async def projects(self, response: BatchResponse, context: Context) -> AsyncIterator[Output]:
         """Project pages: items for what the index lacks, requests for its missing releases."""
-        for target in response.unmatched:
-            self._visited(target, [])
+        self._count("visited", len(response.unmatched))
+        self._send(signals.work_finished, visits=[each.key for each in response.unmatched])
         for target in response.gone:
             for item in self._leave(target, self._selections, "gone from the registry"):
                 yield item
@@ -312,7 +312,7 @@ class PypiSpider(Fetching):
         self._count("visited")
         if items or further:
             self._send(signals.work_expected, visit=target.key, units=len(items) + further)
-        self._send(signals.work_finished, visit=target.key)
+        self._send(signals.work_finished, visits=[target.key])
         return items
 
     async def releases(self, response: BatchResponse, context: Context) -> AsyncIterator[Output]:
@@ -335,7 +335,7 @@ class PypiSpider(Fetching):
         visit = target.key if then == "projects" else context[target.key]["visit"]
         self.logger.warning("%s: %s", target.url, reason)
         self._send(signals.work_failed, visit=visit, reason=reason)
-        self._send(signals.work_finished, visit=visit)
+        self._send(signals.work_finished, visits=[visit])
 
     def listing_failed(self, failure: Failure) -> None:
         """Without the listing there is nothing to do."""
@@ -356,8 +356,8 @@ class PypiSpider(Fetching):
     def _send(self, signal: object, **what: Any) -> None:
         self.crawler.signals.send_catch_log(signal, spider=self, **what)
 
-    def _count(self, name: str) -> None:
-        self._stats.inc_value(f"pyfcrawl/{name}")
+    def _count(self, name: str, number: int = 1) -> None:
+        self._stats.inc_value(f"pyfcrawl/{name}", number)
 
     @property
     def _stats(self) -> Any:

@@ -43,8 +43,8 @@ class Selection:
 
     @property
     def serial(self) -> int:
-        """The serial up to which everything is done or pending."""
-        return self.cursor.serial if self.cursor else 0
+        """The serial up to which everything is done or pending; -1, below all, before a run."""
+        return self.cursor.serial if self.cursor else -1
 
 
 def open_selections(

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from pyfcrawl.errors import ConfigurationError
+
 Document = dict[str, Any]
 
 Operator = Literal["=", "!=", ">=", "<="]
@@ -169,3 +171,31 @@ class IndexWriter(IndexReader, Protocol):
 
     def delete_packages(self, collection: str, package_ids: Iterable[str]) -> int:
         """Remove all documents and facts of packages; returns how many documents."""
+
+
+def open_reader(url: str) -> IndexReader:
+    """The index at `url` for reading: `sqlite:///relative/path.db` or `sqlite:////abs/path.db`.
+
+    An index that doesn't exist yet has no collections. Raises ConfigurationError for a URL of
+    another kind, StoreError when what is there can't be read.
+    """
+    from pyfcrawl.stores.sqlite import SqliteReader
+
+    return SqliteReader(_sqlite_path(url))
+
+
+def open_writer(url: str) -> IndexWriter:
+    """The index at `url` for writing, made if it isn't there. URLs and errors as open_reader."""
+    from pyfcrawl.stores.sqlite import SqliteWriter
+
+    return SqliteWriter(_sqlite_path(url))
+
+
+def _sqlite_path(url: str) -> str:
+    scheme, _, path = str(url).partition(":///")
+    if scheme != "sqlite" or not path or "\0" in path:
+        raise ConfigurationError(
+            f"index URL {ascii(url)[:200]} can't be used: give sqlite:///relative/path.db or"
+            " sqlite:////absolute/path.db"
+        )
+    return path

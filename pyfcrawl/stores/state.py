@@ -166,6 +166,9 @@ class SqliteState:
             with self._lock, closing(self._connection.execute(sql, parameters)) as rows:
                 return rows.fetchall()
         except sqlite3.Error as error:
+            # Killed before it could make its tables, or made by a run that never wrote.
+            if "no such table" in str(error):
+                return []
             raise self._failure("read", error) from error
 
     def cursor(self, key: str) -> Cursor | None:
@@ -205,7 +208,7 @@ class SqliteState:
             connection.executemany(
                 _ADD_PENDING,
                 [
-                    (key, name, each.serial, each.reason, each.since, each.attempts)
+                    (key, name, each.serial, _storable(each.reason), each.since, each.attempts)
                     for name, each in (failed or {}).items()
                 ],
             )
@@ -232,6 +235,11 @@ class SqliteState:
         """See StateReader."""
         with self._lock:
             self._connection.close()
+
+
+def _storable(text: str) -> str:
+    """Text from upstream may hold half a surrogate pair, which UTF-8 can't."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class _Transaction:

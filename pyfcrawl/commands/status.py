@@ -1,0 +1,241 @@
+"""`scrapy status`: what is indexed, how far it is in step, what is pending, how runs ended."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+from scrapy.commands import ScrapyCommand
+
+from pyfcrawl.commands import output
+from pyfcrawl.commands.frame import Frame, Target, no_words
+from pyfcrawl.core.profiles import select
+from pyfcrawl.stores.index import CollectionInfo, IndexReader
+from pyfcrawl.stores.state import Cursor, Pending, Run, StateReader, open_state
+
+_RUNS = 5
+_PENDING = 5
+_REGISTRY = "pypi"
+#: Counters of a run worth a column.
+_COUNTS = ("visited", "written", "removed", "failed")
+
+
+class Command(Frame, ScrapyCommand):
+    """Shows the state of collections and the last runs."""
+
+    examples = ("scrapy status", "scrapy status -p plone --pending", "scrapy status --json")
+    usual_target = "all"
+
+    def syntax(self) -> str:
+        """See ScrapyCommand."""
+        return "[options]"
+
+    def short_desc(self) -> str:
+        """See ScrapyCommand."""
+        return "Show what is indexed and how the last runs went"
+
+    def long_desc(self) -> str:
+        """See ScrapyCommand."""
+        return (
+            "Show for each profile how many documents and packages it has, how far it is in step "
+            "with PyPI (as of the last crawl; nothing is fetched), which names are to be tried "
+            "again and why, and how the last runs went."
+        )
+
+    def add_own_options(self, parser: argparse.ArgumentParser) -> None:
+        """See Frame."""
+        parser.add_argument(
+            "--pending",
+            action="store_true",
+            help=f"all names to be tried again, not the first {_PENDING}",
+        )
+        parser.add_argument("--json", action="store_true", help="everything, as JSON")
+
+    def carry_out(self, words: list[str], opts: argparse.Namespace) -> int:
+        """See Frame."""
+        no_words(words)
+        with (
+            self.open_index() as reader,
+            closing(open_state(self._settings["STATE_URL"], readonly=True)) as state,
+        ):
+            targets = self._targets(opts, reader)
+            standings = [standing(each, reader, state) for each in targets]
+            runs = list(_runs_of(standings, state))
+        if opts.json:
+            output.show_json(_as_json(standings, runs), indent=2)
+            return 0
+        most = None if opts.pending else _PENDING
+        for each in standings:
+            output.show(*_described(each, most), "")
+        output.show(*_run_table(runs))
+        return 0
+
+    def _targets(self, opts: argparse.Namespace, reader: IndexReader) -> list[Target]:
+        """What was asked for; without, all profiles and then collections that have none."""
+        if opts.target is not None:
+            target = Target(opts.target)
+            if reader.collection(target.collection) is None:
+                raise target.missing(reader)
+            return [target]
+        known = self.profiles()
+        if opts.profile_name is not None:
+            return [Target(each.collection, each) for each in select(known, opts.profile_name)]
+        targets = [Target(each.collection, each) for each in known.values()]
+        taken = {each.collection for each in targets}
+        return targets + [
+            Target(each.name) for each in reader.collections() if each.name not in taken
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a collection stands; `valid` tells whether its cursor still vouches for it."""
+
+    target: Target
+    info: CollectionInfo | None
+    cursor: Cursor | None
+    valid: bool
+    pending: dict[str, Pending]
+
+    @property
+    def behind(self) -> int:
+        """Serials between the cursor and the newest known."""
+        return max(0, self.cursor.newest - self.cursor.serial) if self.cursor else 0
+
+
+def standing(target: Target, reader: IndexReader, state: StateReader) -> Standing:
+    """How the collection stands, from the index and the state."""
+    info = reader.collection(target.collection)
+    key = f"{_REGISTRY}/{target.collection}"
+    cursor = state.cursor(key)
+    if info and cursor is None and info.name != target.collection:  # an alias
+        key = f"{_REGISTRY}/{info.name}"
+        cursor = state.cursor(key)
+    valid = bool(info and cursor and _vouches(cursor, info, target))
+    return Standing(target, info, cursor, valid, state.pending(key))
+
+
+def _vouches(cursor: Cursor, info: CollectionInfo, target: Target) -> bool:
+    """Whether the cursor was kept for this collection and the classifiers of today."""
+    fingerprint, _, rest = cursor.scope.partition(":")
+    same = target.profile is None or fingerprint == target.profile.fingerprint()
+    return same and rest.partition(":")[0] == info.generation
+
+
+def _runs_of(standings: list[Standing], state: StateReader) -> Iterator[Run]:
+    """The last runs that any of the collections took part in, newest first."""
+    names = {each.target.collection for each in standings}
+    names |= {each.info.name for each in standings if each.info}
+    fitting = (run for run in state.runs(100) if names & set(run.collections.split(",")))
+    for _, run in zip(range(_RUNS), fitting, strict=False):
+        yield run
+
+
+def _as_json(standings: list[Standing], runs: list[Run]) -> dict[str, Any]:
+    return {
+        "collections": [
+            {
+                "profile": each.target.profile.name if each.target.profile else None,
+                "collection": each.info.name if each.info else each.target.collection,
+                "crawled": each.info is not None,
+                "documents": each.info.documents if each.info else 0,
+                "packages": each.info.packages if each.info else 0,
+                "cursor": asdict(each.cursor) if each.cursor else None,
+                "cursor_valid": each.valid,
+                "behind": each.behind if each.valid else None,
+                "pending": {name: asdict(value) for name, value in each.pending.items()},
+            }
+            for each in standings
+        ],
+        "runs": [asdict(run) for run in runs],
+    }
+
+
+def _described(each: Standing, most: int | None) -> list[RenderableType]:
+    profile = each.target.profile
+    title = Text(profile.name if profile else each.target.collection, "bold")
+    if profile and profile.title != profile.name:
+        title.append(f"  {output.plain(profile.title)}", "not bold")
+    if each.info is None:
+        return [title, _lines(("", f"not crawled yet; run: {each.target.remedy}"))]
+    size = (
+        f"{output.count(each.info.packages, 'package')}, "
+        f"{output.count(each.info.documents, 'document')}"
+    )
+    collection = [("collection", each.info.name)] if each.info.name != title.plain else []
+    lines = [*collection, ("indexed", size), ("cursor", _cursor(each)), _pending(each)]
+    return [title, _lines(*lines), *_pending_table(each, most)]
+
+
+def _cursor(each: Standing) -> str:
+    cursor = each.cursor
+    if cursor is None:
+        return "none yet: no crawl has seen the whole registry"
+    if not each.valid:
+        return "outdated by an edit or a rebuild: the next crawl visits all"
+    step = f"{each.behind:,} behind {cursor.newest:,}" if each.behind else "in step"
+    seen = output.moment(cursor.updated)
+    return f"serial {cursor.serial:,}, {step}" + (f", as of {seen}" if seen else "")
+
+
+def _pending(each: Standing) -> tuple[str, str]:
+    names = output.count(len(each.pending), "name")
+    return "pending", f"{names}, tried again by the next crawl" if each.pending else "none"
+
+
+def _lines(*pairs: tuple[str, str]) -> Table:
+    """Labels with their values, indented."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for label, text in pairs:
+        table.add_row("", *(Text(each) for each in (label, text) if each))
+    return table
+
+
+def _pending_table(each: Standing, most: int | None) -> list[RenderableType]:
+    if not each.pending:
+        return []
+    shown = list(each.pending.items())[:most]
+    rows = [
+        (
+            output.plain(name),
+            str(value.attempts),
+            output.day(value.since),
+            output.plain(value.reason),
+        )
+        for name, value in shown
+    ]
+    headings = ("Pending", "Tries", "Since", "Reason")
+    table = output.table(headings, rows, right=("Tries",), widest={"Pending": 28})
+    hidden = len(each.pending) - len(shown)
+    return [table, *([f"and {hidden:,} more: --pending"] if hidden else [])]
+
+
+def _run_table(runs: list[Run]) -> list[RenderableType]:
+    if not runs:
+        return ["No runs yet."]
+    headings = ("Last runs", "Spider", "Took", *(each.title() for each in _COUNTS), "Ended")
+    rows: list[list[str | Text]] = [
+        [
+            output.moment(run.started).removesuffix(" UTC"),
+            output.plain(run.spider),
+            _duration(run.ended - run.started),
+            *(f"{run.counts.get(name, 0):,}" for name in _COUNTS),
+            Text(output.plain(run.reason), "" if run.reason == "finished" else "yellow"),
+        ]
+        for run in runs
+    ]
+    return [output.table(headings, rows, right=headings[2:-1])]
+
+
+def _duration(seconds: int) -> str:
+    minutes, rest = divmod(max(0, seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,}h {minutes:02}m"
+    return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"

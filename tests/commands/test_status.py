@@ -1,0 +1,106 @@
+import json
+from pathlib import Path
+
+from pyfcrawl.core.profiles import load_profiles
+from pyfcrawl.stores.state import Cursor, Pending, Run
+from tests.commands.shell import NOW, PROJECT, Shell, document, error_of
+
+
+def crawled(shell: Shell, serial: int = 90, newest: int = 100) -> None:
+    """As after a run that was stopped at a serial, with seven names pending."""
+    shell.fill([document("a", "1.0"), document("a", "1.1"), document("b")])
+    with shell.index() as index:
+        info = index.collection("plone")
+    assert info is not None
+    scope = f"{load_profiles(PROJECT / 'profiles.yaml')['plone'].fingerprint()}:{info.generation}"
+    pending = {f"name-{n}": Pending(n, f"503 {n}\x1b[31m\nlater", NOW, n) for n in range(1, 8)}
+    with shell.state() as state:
+        state.advance("pypi/plone", Cursor(serial, scope, "", 640, newest, NOW), pending)
+        state.record(Run("pypi", "django", NOW, NOW + 5, "finished", {"visited": 77_777}))
+        counts = {"visited": 1234, "written": 567, "matched": 12}
+        state.record(Run("pypi", "plone,flask", NOW, NOW + 3700, "shutdown", counts))
+
+
+def test_before_the_first_crawl(shell: Shell) -> None:
+    result = shell("status")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "not crawled yet; run: scrapy crawl pypi -a profile=django" in result.stdout
+    assert "No runs yet." in result.stdout
+    assert not shell.data.exists()
+
+
+def test_says_how_far_a_profile_is(shell: Shell) -> None:
+    crawled(shell)
+    out = shell("status", "-p", "plone").stdout
+    assert "2 packages, 3 documents" in out
+    assert "serial 90, 10 behind 100, as of 2026-11-01 00:00 UTC" in out
+    assert "7 names, tried again by the next crawl" in out
+    assert "503 5[31m later" in out
+    assert "name-6" not in out
+    assert "and 2 more: --pending" in out
+    (run,) = [line for line in out.splitlines() if line.startswith("2026-11-01 00:00")]
+    assert run.split()[2:] == ["pypi", "1h", "01m", "1,234", "567", "0", "0", "shutdown"]
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert out.replace("\n", "").isprintable()
+
+
+def test_all_pending_names_on_request(shell: Shell) -> None:
+    crawled(shell)
+    out = shell("status", "-p", "plone", "--pending").stdout
+    assert "name-7" in out
+    assert "--pending" not in out
+
+
+def test_in_step(shell: Shell) -> None:
+    crawled(shell, 100, 100)
+    assert "serial 100, in step, as of" in shell("status", "-t", "plone").stdout
+
+
+def test_a_cursor_kept_for_other_classifiers_is_worth_nothing(shell: Shell, tmp_path: Path) -> None:
+    crawled(shell)
+    changed = tmp_path / "profiles.yaml"
+    changed.write_text("profiles: {plone: {classifiers: ['Framework :: Zope']}}")
+    out = shell("status", PROFILES_FILE=str(changed)).stdout
+    assert "outdated by an edit or a rebuild: the next crawl visits all" in out
+
+
+def test_a_cursor_kept_for_a_collection_that_was_dropped_is_worth_nothing(shell: Shell) -> None:
+    crawled(shell)
+    with shell.index() as index:
+        index.drop("plone")
+        index.create("plone")
+    assert "outdated by an edit or a rebuild" in shell("status", "-p", "plone").stdout
+
+
+def test_names_asked_for_make_no_cursor(shell: Shell) -> None:
+    shell.fill([document("a")])
+    assert "no crawl has seen the whole registry" in shell("status").stdout
+
+
+def test_json_tells_everything(shell: Shell) -> None:
+    crawled(shell)
+    shell.fill([document("z")], "by-hand")
+    shown = json.loads(shell("status", "--json").stdout)
+    by_name = {each["collection"]: each for each in shown["collections"]}
+    assert set(by_name) >= {"plone", "django", "by-hand"}
+    plone = by_name["plone"]
+    assert (plone["profile"], plone["documents"], plone["packages"]) == ("plone", 3, 2)
+    assert (plone["cursor"]["serial"], plone["cursor_valid"], plone["behind"]) == (90, True, 10)
+    assert plone["pending"]["name-3"]["attempts"] == 3
+    assert by_name["by-hand"]["profile"] is None
+    assert by_name["django"]["crawled"] is False
+    assert [run["collections"] for run in shown["runs"]] == ["plone,flask", "django"]
+
+
+def test_a_collection_by_its_alias(shell: Shell) -> None:
+    crawled(shell)
+    with shell.index() as index:
+        index.alias("live", "plone")
+    out = shell("status", "-t", "live").stdout
+    assert "serial 90" in out
+    assert "1,234" in out
+
+
+def test_unknown_profile_and_collection(filled: Shell) -> None:
+    assert "known: plone, django" in error_of(filled("status", "-p", "plonk"))
+    assert "there are: plone" in error_of(filled("status", "-t", "plonk"))

@@ -1,0 +1,25 @@
+"""What every test may rely on: untimed examples, and no real registry reached by accident."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Examples are not timed: a slow or busy machine proves nothing about the code.
+settings.register_profile("pyfcrawl", deadline=None, print_blob=True)
+settings.load_profile("pyfcrawl")
+
+# Whatever a developer has set for daily use must not decide about a test, and a test that
+# forgets to name its stand-in gets a refused connection. Port 9 is "discard": nobody answers.
+_NOWHERE = "http://127.0.0.1:9"
+for _name in ("PYPI_ROOT", "NPM_ROOT"):
+    os.environ[_name] = _NOWHERE
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout's directory."""
+    return Path(__file__).resolve().parent.parent
