@@ -60,11 +60,11 @@ class HelpFormatter(ScrapyHelpFormatter):
     """Scrapy's help, with the line ends of examples kept."""
 
     def format_part_strings(self, part_strings: list[str]) -> list[str]:
-        """A line of help that happens to end with a colon is no heading."""
-        parts = [
-            each.replace(":\n", ": \n") if each.startswith(" ") else each for each in part_strings
-        ]
-        return super().format_part_strings(parts)
+        """Style usage and sections only: a line that ends with a colon need not be a heading."""
+        first = part_strings[0] if part_strings else ""
+        if first == "\n" or first.startswith("usage: "):
+            return super().format_part_strings(part_strings)
+        return part_strings
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         lines = text.splitlines()

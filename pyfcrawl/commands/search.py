@@ -163,7 +163,7 @@ def _hits(result: SearchResult) -> list[Table]:
 def hits_table(hits: list[Document]) -> Table:
     """Packages as a table: name, version, when it was released, health score, summary."""
     return output.table(
-        ("Package", "Version", "Released", "Health", "Summary"),
+        ("Name", "Version", "Released", "Health", "Summary"),
         [
             (
                 Text(output.plain(hit.get("name")), "bold"),
@@ -175,7 +175,7 @@ def hits_table(hits: list[Document]) -> Table:
             for hit in hits
         ],
         right=("Health",),
-        widest={"Package": 32, "Version": 14},
+        widest={"Name": 32, "Version": 14},
     )
 
 

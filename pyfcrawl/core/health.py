@@ -79,7 +79,7 @@ def _recency(document: Mapping[str, Any], now: int) -> _Part:
 def _documentation(document: Mapping[str, Any]) -> _Part:
     has_docs = is_documentation(document.get("docs_url"))
     has_link = has_documentation_link(document.get("project_urls"))
-    described = _is_described(document.get("description"))
+    described = _is_described(document)
     extras = (
         (has_docs, "Documentation URL", _DOCS_POINTS),
         (has_link, "Documentation link among the project URLs", _LINK_POINTS),
@@ -174,10 +174,14 @@ def _words(document: Mapping[str, Any]) -> int:
     return sum(len(text.split()) for text in texts if isinstance(text, str))
 
 
-def _is_described(description: Any) -> bool:
+def _is_described(document: Mapping[str, Any]) -> bool:
+    description = document.get("description")
     text = clean_text(description) if isinstance(description, str) else None
     if text is None:
         return False
+    sections = (document.get("main_content"), document.get("changelog"))
+    if sum(len(each) for each in sections if isinstance(each, str)) > _DESCRIPTION_LENGTH:
+        return True  # text of the description that was taken out of its markup before
     beginning = text[: text.find(">", _BEGINNING) + 1]  # tells nearly always, ten times as fast
     return any(_visible_length(each) > _DESCRIPTION_LENGTH for each in (beginning, text))
 

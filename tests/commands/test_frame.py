@@ -83,7 +83,7 @@ def test_settings_on_the_command_line(filled: Shell, tmp_path: Path) -> None:
         assert "plone.api" in elsewhere("search", "-s", given).stdout
 
 
-@pytest.mark.parametrize("command", (*NEED_A_COLLECTION, "status"))
+@pytest.mark.parametrize("command", [*NEED_A_COLLECTION, "status"])
 def test_unknown_profiles_are_told_with_those_known(filled: Shell, command: str) -> None:
     error = error_of(filled(*command.split(), "-p", "plonee"))
     assert "'plonee'" in error
@@ -97,14 +97,14 @@ def test_one_profile_at_a_time(filled: Shell) -> None:
     assert filled("search", "-p", "plone", DEFAULT_PROFILE="plone,django").returncode == 0
 
 
-@pytest.mark.parametrize("command", (*NEED_A_COLLECTION, "status"))
+@pytest.mark.parametrize("command", [*NEED_A_COLLECTION, "status"])
 def test_broken_profiles_are_told(filled: Shell, tmp_path: Path, command: str) -> None:
     path = tmp_path / "profiles.yaml"
     path.write_text("profiles: [")
     assert str(path) in error_of(filled(*command.split(), PROFILES_FILE=str(path)))
 
 
-@pytest.mark.parametrize("command", (*NEED_A_COLLECTION, "status"))
+@pytest.mark.parametrize("command", [*NEED_A_COLLECTION, "status"])
 def test_a_data_directory_that_is_none(tmp_path: Path, command: str) -> None:
     path = tmp_path / "file"
     path.write_text("")

@@ -13,7 +13,7 @@ def test_the_table_has_one_line_a_package_and_fits_the_terminal(filled: Shell) -
     result = filled("search")
     assert (result.returncode, result.stderr) == (0, "")
     heading, rule, *rows, footer = result.stdout.splitlines()
-    assert heading.split() == ["Package", "Version", "Released", "Health", "Summary"]
+    assert heading.split() == ["Name", "Version", "Released", "Health", "Summary"]
     assert set(rule) == {"─"}
     assert footer == "6 packages found"
     assert len(rows) == 6
