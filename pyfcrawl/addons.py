@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from scrapy.settings import BaseSettings
 
+from pyfcrawl import __version__
 from pyfcrawl.errors import ConfigurationError
 
 #: Settings that are numbers, with the least value that makes sense.
@@ -25,25 +26,30 @@ _NUMBERS = {
 _WHOLE = frozenset({"BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS"})
 
 
-class DataDirectory:
-    """Puts the embedded index and the state into DATA_DIR unless their URLs are given."""
+class DerivedSettings:
+    """Index and state in DATA_DIR, User-Agent with CONTACT_URL, unless they are given."""
 
     @classmethod
     def update_pre_crawler_settings(cls, settings: BaseSettings) -> None:
         """For commands, which have settings but no crawler."""
-        place_files(settings)
+        derive_settings(settings)
 
     def update_settings(self, settings: BaseSettings) -> None:
         """For crawls."""
-        place_files(settings)
+        derive_settings(settings)
 
 
-def place_files(settings: BaseSettings) -> None:
-    """Fill in INDEX_URL and STATE_URL where they are empty."""
+def derive_settings(settings: BaseSettings) -> None:
+    """Fill in INDEX_URL, STATE_URL and USER_AGENT where they are empty."""
     directory = Path(settings["DATA_DIR"]).expanduser().resolve()
-    for name, file in (("INDEX_URL", "index.db"), ("STATE_URL", "state.db")):
+    derived = {
+        "INDEX_URL": f"sqlite:///{directory / 'index.db'}",
+        "STATE_URL": f"sqlite:///{directory / 'state.db'}",
+        "USER_AGENT": f"pyfcrawl/{__version__} (+{settings['CONTACT_URL']})",
+    }
+    for name, value in derived.items():
         if not settings[name]:
-            settings.set(name, f"sqlite:///{directory / file}", settings.getpriority(name) or 0)
+            settings.set(name, value, settings.getpriority(name) or 0)
 
 
 def check_settings(settings: BaseSettings) -> None:

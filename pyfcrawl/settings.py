@@ -14,8 +14,6 @@ from packageurl.contrib.purl2url import get_download_url
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from scrapy.utils.conf import closest_scrapy_cfg
 
-from pyfcrawl import __version__
-
 _project = Path(closest_scrapy_cfg() or "scrapy.cfg").resolve().parent
 load_dotenv(_project / ".env")
 
@@ -44,10 +42,10 @@ DEFAULT_PROFILE = _env("DEFAULT_PROFILE", "plone")
 
 #: Directory of the embedded index and of the state; made when it isn't there.
 DATA_DIR = str(_project / _env("DATA_DIR", ".pyfcrawl"))
-#: Empty: files in DATA_DIR (`pyfcrawl.addons.DataDirectory` fills these in).
+#: Empty: files in DATA_DIR (`pyfcrawl.addons.DerivedSettings` fills these in).
 INDEX_URL = _env("INDEX_URL", "")
 STATE_URL = _env("STATE_URL", "")
-ADDONS = {"pyfcrawl.addons.DataDirectory": 100}
+ADDONS = {"pyfcrawl.addons.DerivedSettings": 100}
 
 # --- upstream addresses (sources) ---------------------------------------------------------------
 
@@ -63,12 +61,14 @@ NPM_ROOT = _env(
 
 #: Who to turn to when the crawl is a nuisance; part of the User-Agent.
 CONTACT_URL = _env("CONTACT_URL", "https://github.com/pyfcrawl/pyfcrawl")
-USER_AGENT = f"pyfcrawl/{__version__} (+{CONTACT_URL})"
+#: Empty: made of name, version and CONTACT_URL.
+USER_AGENT = ""
 #: Requests a second to PYPI_ROOT, over batches and ordinary requests; 0: as many as it takes well.
 PYPI_MAX_RPS = _env("PYPI_MAX_RPS", "0")
 #: Seconds a Retry-After is heeded at most.
 RETRY_AFTER_MAX = 600
 RETRY_TIMES = 5
+RETRY_GIVE_UP_LOG_LEVEL = "DEBUG"  # the spider says in one line what it gave up
 AUTOTHROTTLE_ENABLED = True
 AUTOTHROTTLE_START_DELAY = 0.05
 AUTOTHROTTLE_MAX_DELAY = 60
@@ -123,7 +123,7 @@ IMAGE_PROBE = _env("IMAGE_PROBE", "False")
 # --- what a run says ----------------------------------------------------------------------------
 
 LOG_LEVEL = _env("LOG_LEVEL", "INFO")
-LOG_VERSIONS = []
+LOG_VERSIONS: list[str] = []
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: Seconds between progress lines in a log.
 PROGRESS_INTERVAL = 30

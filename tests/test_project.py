@@ -83,10 +83,10 @@ def test_every_module_says_why_it_exists() -> None:
 
 
 def test_no_module_is_too_long() -> None:
-    """Lists of test cases may be as long as they are."""
-    lines = {name: FILES[name].read_bytes().count(b"\n") for name in MODULES}
-    long = {name: count for name, count in lines.items() if count > LONGEST_MODULE}
-    assert {name: count for name, count in long.items() if "/test_" not in name} == {}
+    """Tests aside: a list of cases may be as long as it is."""
+    code = [name for name in MODULES if not name.startswith("tests/")]
+    lines = {name: FILES[name].read_bytes().count(b"\n") for name in code}
+    assert {name: count for name, count in lines.items() if count > LONGEST_MODULE} == {}
 
 
 def test_no_function_is_too_long() -> None:

@@ -136,7 +136,7 @@ def reason_of(failure: Failure) -> str:
     if isinstance(error, HttpError):
         return f"answered {error.response.status}"
     text = " ".join(str(error).split())
-    return text[:200] or type(error).__name__
+    return text[:200].rstrip(".") or type(error).__name__
 
 
 def _part_of(context: Context, targets: Sequence[Target]) -> dict[str, Any]:

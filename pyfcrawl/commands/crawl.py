@@ -10,10 +10,9 @@ from typing import Any
 from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.exceptions import UsageError
 
-from pyfcrawl.addons import check_settings, place_files
+from pyfcrawl.addons import check_settings, derive_settings
 from pyfcrawl.commands import report
 from pyfcrawl.errors import PyfcrawlError
-
 
 #: Loggers that list components and settings at every start; at DEBUG they still do.
 _PRELUDE = ("scrapy.addons", "scrapy.middleware", "scrapy.crawler")
@@ -36,7 +35,7 @@ class Command(ScrapyCrawl):
             raise UsageError("name one spider; 'scrapy list' shows them")
         assert self.crawler_process is not None
         assert self.settings is not None
-        place_files(self.settings)
+        derive_settings(self.settings)
         try:
             spider = self.crawler_process.spider_loader.load(args[0])
         except KeyError:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from scrapy.commands import ScrapyHelpFormatter
 from scrapy.exceptions import UsageError
 
-from pyfcrawl.addons import place_files
+from pyfcrawl.addons import derive_settings
 from pyfcrawl.commands import output
 from pyfcrawl.core.profiles import Profile, load_profiles, select
 from pyfcrawl.errors import ConfigurationError, PyfcrawlError, UnknownCollectionError
@@ -114,7 +114,7 @@ class Frame(_Base):
         """Carry out the command, with errors told in one line."""
         words = _words(args)
         try:
-            place_files(self._settings)
+            derive_settings(self._settings)
             self.exitcode = self.carry_out(words, opts)
             output.flush()
         except BrokenPipeError:

@@ -90,7 +90,8 @@ class Keeper:
 
     def work_finished(self, visits: Sequence[str]) -> None:
         """Something of these projects ended; when it was the last of one, that is closed."""
-        if any([self._ledger.finish(visit) for visit in visits]):
+        closed = [visit for visit in visits if self._ledger.finish(visit)]
+        if closed:
             self._save()
 
     def item_lost(self, item: Any, **_: Any) -> None:

@@ -135,3 +135,21 @@ def _vanished(project: Project, indexed: Mapping[str, Indexed], visit: str) -> l
             reason = "release no longer listed"
             items.append(GoneItem(REGISTRY, name, [collection], reason, versions, visit))
     return items
+
+
+_CONTEXT = (
+    "registry",
+    "name",
+    "version",
+    "collections",
+    "metadata",
+    "listing",
+    "requires_python",
+    "facts",
+    "visit",
+)
+
+
+def as_context(item: PackageItem) -> dict[str, Any]:
+    """A PackageItem's arguments as JSON values, to travel with a request."""
+    return {name: getattr(item, name) for name in _CONTEXT}

@@ -30,8 +30,9 @@ from pyfcrawl.errors import PyfcrawlError, SourceError
 from pyfcrawl.items import GoneItem, ListingItem, PackageItem
 from pyfcrawl.sources import pypi, pypi_visit
 from pyfcrawl.spiders.arguments import Arguments, parse
+from pyfcrawl.spiders.listing import read_listing, unlisted, validator
 from pyfcrawl.spiders.selection import REGISTRY, Selection, all_classifiers, open_selections
-from pyfcrawl.spiders.worklist import Entry, Worklist
+from pyfcrawl.spiders.worklist import Worklist
 from pyfcrawl.stores.index import IndexReader, open_reader
 from pyfcrawl.stores.state import open_state
 
@@ -40,9 +41,6 @@ _RELEASES_FIRST = 10
 
 #: Projects that one part of the plan holds when batches are turned off.
 _PART = 100
-
-#: A listing that lost more than this share of its projects since the last run is a broken one.
-_SHRUNK = 0.5
 
 Output = PackageItem | ListingItem | GoneItem | Request
 
@@ -137,9 +135,7 @@ class PypiSpider(Fetching):
 
     def _listing_request(self) -> Request:
         headers = {"Accept": pypi.SIMPLE_JSON}
-        etags = {each.cursor.etag if each.cursor else "" for each in self._selections}
-        untouched = not any(each.pending for each in self._selections)
-        if self._in_step and untouched and len(etags) == 1 and (etag := etags.pop()):
+        if self._in_step and (etag := validator(self._selections)):
             headers["If-None-Match"] = etag
         return Request(
             pypi.index_url(self._root),
@@ -157,7 +153,12 @@ class PypiSpider(Fetching):
             yield from self._visits(Worklist([], None, self._part))
             return
         try:
-            listing = self._read_listing(response.body)
+            listing = read_listing(
+                response.body,
+                self._selections,
+                everything=self.arguments.mode == "full",
+                containing=self.arguments.match,
+            )
         except SourceError as error:
             again = self.retry(response, "unreadable listing")
             if again is None:
@@ -168,33 +169,9 @@ class PypiSpider(Fetching):
             yield again
             return
         etag = (response.headers.get("ETag") or b"").decode("latin-1") if self._in_step else ""
-        worklist = Worklist(self._first(listing), listing, self._part, self.arguments.limit)
+        first = [each for each in unlisted(self._selections, listing) if self._named_like(each[0])]
+        worklist = Worklist(first, listing, self._part, self.arguments.limit)
         yield from self._visits(worklist, etag)
-
-    def _read_listing(self, body: bytes) -> pypi.Listing:
-        full = self.arguments.mode == "full"
-        listing = pypi.read_listing(
-            body,
-            above=-1 if full else min(each.serial for each in self._selections),
-            expected={name for each in self._selections for name in each.indexed},
-            containing=self.arguments.match,
-        )
-        before = max((each.cursor.listed for each in self._selections if each.cursor), default=0)
-        if before and listing.count < before * _SHRUNK and (before > 1000 or not listing.count):
-            raise SourceError(f"only {listing.count} projects listed, {before} the last time")
-        return listing
-
-    def _first(self, listing: pypi.Listing) -> list[Entry]:
-        """Visits outside the serial order: names pending, then names no longer listed."""
-        pending: dict[str, int] = {}
-        for selection in self._selections:
-            for name, each in selection.pending.items():
-                pending[name] = max(each.serial, pending.get(name, 0))
-        if pending:
-            for name in pending.keys() & set(listing.names):
-                del pending[name]
-        gone = dict.fromkeys(sorted(listing.missing - pending.keys()), 0)
-        return [entry for entry in (pending | gone).items() if self._named_like(entry[0])]
 
     def _visits(self, worklist: Worklist, etag: str = "") -> Iterator[Request]:
         plan = worklist.plan(etag, {each.key: each.scope for each in self._selections})
@@ -288,7 +265,7 @@ class PypiSpider(Fetching):
             key = f"{target.key}@{item.version}"
             url = pypi.release_url(self._root, target.name, item.version)
             missing.append(Target(url, key, target.name))
-            wanted[key] = _as_context(item)
+            wanted[key] = pypi_visit.as_context(item)
         yield from self._visited(target, changes.items, len(changes.fetch))
 
     def _leave(
@@ -362,21 +339,3 @@ class PypiSpider(Fetching):
     @property
     def _stats(self) -> Any:
         return self.crawler.stats
-
-
-_CONTEXT = (
-    "registry",
-    "name",
-    "version",
-    "collections",
-    "metadata",
-    "listing",
-    "requires_python",
-    "facts",
-    "visit",
-)
-
-
-def _as_context(item: PackageItem) -> dict[str, Any]:
-    """A PackageItem's arguments as JSON values, to travel with a request."""
-    return {name: getattr(item, name) for name in _CONTEXT}

@@ -70,6 +70,7 @@ class Plan:
 
     @property
     def by_release(self) -> bool:
+        """Whether releases of one package may differ in fitting the conditions."""
         return any(
             condition.field.level == "release" and condition.field.name not in _SAME_IN_PACKAGE
             for condition in self.conditions

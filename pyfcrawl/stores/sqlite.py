@@ -48,6 +48,9 @@ _BATCH = 500
 T = TypeVar("T")
 V = TypeVar("V")
 
+#: Some 20 MB; with more the memory of terms starts afresh.
+_MOST_TERMS = 200_000
+
 
 class SqliteReader:
     """IndexReader over a file, for any number of threads. A missing file reads as empty."""
@@ -194,6 +197,8 @@ class SqliteWriter(SqliteReader):
     """IndexWriter over a file, made when missing. Its methods may be called from any thread."""
 
     def _open(self) -> None:
+        #: By collection's number, words that need not be put into its terms table again.
+        self._terms: dict[int, set[str]] = {}
         self._file.create()
         try:
             migrate(self._file)
@@ -268,15 +273,27 @@ class SqliteWriter(SqliteReader):
     ) -> Iterator[T]:
         """Do the action with each batch in a transaction. The caller's iterable is never read
         inside one, as it may take its time or read from this index."""
-        with self._reading(collection):
+        with self._writing(collection):
             pass  # an unknown collection is told of even when there is nothing to write
         for batch in batches:
-            with self._file.writing() as db:
-                found = resolved(db, collection)
-                if not found:
-                    raise unknown(collection, self._file.path)
-                result = action(CollectionWriter(db, self._layout, Tables(found[1])), batch)
+            with self._writing(collection) as writer:
+                result = action(writer, batch)
             yield result
+
+    @contextmanager
+    def _writing(self, collection: str) -> Iterator[CollectionWriter]:
+        with self._file.writing() as db:
+            found = resolved(db, collection)
+            if not found:
+                raise unknown(collection, self._file.path)
+            tables = Tables(found[1])
+            terms = self._terms.setdefault(tables.number, set())
+            writer = CollectionWriter(db, self._layout, tables, terms)
+            yield writer
+        # Only now are they on the disk.
+        terms |= writer.learned
+        if len(terms) > _MOST_TERMS:
+            self._terms.pop(tables.number, None)
 
 
 def distinct(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:

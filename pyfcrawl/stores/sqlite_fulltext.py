@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 
 from pyfcrawl.stores.spelling import vocabulary
 from pyfcrawl.stores.sqlite_labels import chunks, marks, select_in
@@ -18,8 +19,18 @@ from pyfcrawl.stores.sqlite_schema import Layout, Tables, listed
 class FullText:
     """The full-text side of one collection's writes."""
 
-    def __init__(self, db: sqlite3.Connection, layout: Layout, tables: Tables) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        layout: Layout,
+        tables: Tables,
+        terms: AbstractSet[str] = frozenset(),
+    ) -> None:
+        """`terms`: words that are surely in the terms table already."""
         self._db = db
+        self._terms = terms
+        #: Words that this transaction put into the terms table, or met there.
+        self.learned: set[str] = set()
         self._tables = tables
         self._columns = listed(layout.texts)
         self._texts = listed(layout.texts, "t.")
@@ -92,7 +103,9 @@ class FullText:
             for text in row
             if text
         )
+        new = vocabulary(cells) - self._terms
         self._db.executemany(
             f"INSERT OR IGNORE INTO {self._tables.terms} (term) VALUES (?)",
-            [(term,) for term in sorted(vocabulary(cells))],
+            [(term,) for term in sorted(new)],
         )
+        self.learned |= new

@@ -213,5 +213,5 @@ def _search_tables(layout: Layout, tables: Tables) -> Iterator[str]:
     yield f"CREATE TABLE {tables.terms} (_id INTEGER PRIMARY KEY, term TEXT NOT NULL UNIQUE)"
     options = f"content='{tables.texts}', content_rowid='_id', tokenize='{_TOKENIZER}'"
     # Only the heads are searched while somebody types.
-    yield f"CREATE VIRTUAL TABLE {tables.heads} USING fts5({columns}, {options}, prefix='2 3')"
+    yield f"CREATE VIRTUAL TABLE {tables.heads} USING fts5({columns}, {options}, prefix='1 2 3')"
     yield f"CREATE VIRTUAL TABLE {tables.others} USING fts5({columns}, {options})"

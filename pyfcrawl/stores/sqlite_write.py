@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,15 +40,27 @@ class _Change:
 class CollectionWriter:
     """Upserts, patches and deletes in one collection. Make a new one for each transaction."""
 
-    def __init__(self, db: sqlite3.Connection, layout: Layout, tables: Tables) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        layout: Layout,
+        tables: Tables,
+        terms: AbstractSet[str] = frozenset(),
+    ) -> None:
+        """`terms`: words that are surely in the terms table already, which saves time."""
         self._db = db
         self._layout = layout
         self._tables = tables
         self._labels = Labels(db, layout, tables)
-        self._fulltext = FullText(db, layout, tables)
+        self._fulltext = FullText(db, layout, tables, terms)
         self._whole = rows.Projection(layout, tables)
         #: Packages whose documents' index entries hold package fields that changed.
         self._outdated: set[int] = set()
+
+    @property
+    def learned(self) -> AbstractSet[str]:
+        """Words that are in the terms table once the transaction is committed."""
+        return self._fulltext.learned
 
     def upsert(self, documents: Sequence[Document]) -> WriteReport:
         """As IndexWriter.upsert; an identifier must not occur twice."""

@@ -7,6 +7,7 @@ import gc
 import random
 import selectors
 import weakref
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +24,7 @@ class _Jumping(selectors.SelectSelector):
     now = 1000.0
 
     def select(self, timeout=None):
-        self.now += max(timeout or 0, 0)
+        self.now += max(timeout or 0, 1e-6)  # even a busy loop takes its time
         return super().select(0)
 
 
@@ -189,8 +190,8 @@ def test_no_window_of_time_sees_more_than_the_rate(rate):
 
     came = run(main())
     assert len(came) == 60
-    for earlier, later in zip(came, came[1:], strict=False):
-        assert later - earlier >= 1 / rate - 1e-6
+    for earlier, later in pairwise(came):
+        assert later - earlier >= 1 / rate - 1e-3
 
 
 def test_ordinary_requests_share_the_rate():
@@ -205,9 +206,7 @@ def test_ordinary_requests_share_the_rate():
         return host.came
 
     came = run(main())
-    assert all(
-        later - earlier >= 0.1 - 1e-6 for earlier, later in zip(came, came[1:], strict=False)
-    )
+    assert all(later - earlier >= 0.1 - 1e-3 for earlier, later in pairwise(came))
 
 
 def test_a_pause_holds_everyone_even_those_waiting_for_the_rate():
@@ -225,7 +224,7 @@ def test_a_pause_holds_everyone_even_those_waiting_for_the_rate():
     before, until, came = run(main())
     assert 0 < before < 6
     assert all(moment >= until for moment in came[before:])
-    assert all(later - earlier >= 1 - 1e-6 for earlier, later in zip(came, came[1:], strict=False))
+    assert all(later - earlier >= 1 - 1e-3 for earlier, later in pairwise(came))
 
 
 def test_a_pause_is_heeded_up_to_a_limit():
@@ -237,7 +236,7 @@ def test_a_pause_is_heeded_up_to_a_limit():
         await gate.turn()
         return now() - start
 
-    assert run(main()) == pytest.approx(60)
+    assert run(main()) == pytest.approx(60, abs=0.01)
 
 
 def test_a_crawl_that_stops_lets_nobody_wait():

@@ -42,16 +42,14 @@ def test_an_unknown_name_is_told_with_near_ones(filled: Shell) -> None:
     assert "plone.api" in error.partition("near:")[2]
 
 
-@pytest.mark.parametrize(
-    "name", ["nothing-like-it-zz", "../../etc", "a\x1b[31m\nb", "@", "é" * 999]
-)
+@pytest.mark.parametrize("name", ["../../etc", "a\x1b[31m\nb", "é" * 999])
 def test_no_name_breaks_it(filled: Shell, name: str) -> None:
     error = error_of(filled("show", "--", name))
     assert "is not in 'plone'" in error
     assert len(error) < 300
 
 
-@pytest.mark.parametrize("args", [(), ("a", "b"), (" ",), ("a", "--registry", "cpan")])
+@pytest.mark.parametrize("args", [(), (" ",), ("a", "--registry", "cpan")])
 def test_wrong_usage(filled: Shell, args: tuple[str, ...]) -> None:
     result = filled("show", *args)
     assert result.returncode == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -311,11 +312,17 @@ class SearchContract:
             ([("yanked", "=", "true")], ["collective.easyform"]),
             ([("yanked", "=", True)], ["collective.easyform"]),
             ([("yanked", "=", "FALSE")], ["plone.api"]),
-            ([("yanked", "!=", "true"), ("is_latest", "=", 1)], ["@plone/volto", "plone.api", "plone.restapi"]),
+            (
+                [("yanked", "!=", "true"), ("is_latest", "=", 1)],
+                ["@plone/volto", "plone.api", "plone.restapi"],
+            ),
             ([("upload_timestamp", ">=", "2024-01-02")], ["plone.restapi"]),
             ([("upload_timestamp", ">=", _2024)], ["plone.api", "plone.restapi"]),
             ([("upload_timestamp", "=", "2024-01-01")], ["plone.api"]),
-            ([("upload_timestamp", "<=", "2024-01-01"), ("is_latest", "=", "1")], ["collective.easyform", "plone.api"]),
+            (
+                [("upload_timestamp", "<=", "2024-01-01"), ("is_latest", "=", "1")],
+                ["collective.easyform", "plone.api"],
+            ),
             ([("upload_timestamp", ">=", "2024-01-01T13:00:00+00:00")], ["plone.restapi"]),
             ([("health_score", ">=", "70")], ["plone.api", "plone.restapi"]),
             ([("health_score", ">=", 70), ("health_score", "<=", 80)], ["plone.restapi"]),
@@ -325,7 +332,7 @@ class SearchContract:
             ([("author", "=", "' OR 1=1 --")], []),
             ([("author", "=", "a\0b")], []),
         ],
-    )  # fmt: skip
+    )
     def test_filters(self, writer: IndexWriter, filters: Any, expected: list[str]) -> None:
         assert names_of(search(writer, "", *filters, sort="name")) == expected
         both = search(writer, "portal", *filters, sort="name")
@@ -376,25 +383,24 @@ class SearchContract:
     @pytest.mark.parametrize(
         ("sort", "descending", "expected"),
         [
-            ("name", None, ["@plone/volto", "collective.easyform", "plone.api", "plone.restapi"]),
-            ("name", True, ["plone.restapi", "plone.api", "collective.easyform", "@plone/volto"]),
-            ("relevance", None, ["@plone/volto", "collective.easyform", "plone.api", "plone.restapi"]),
-            ("stars", None, ["plone.restapi", "plone.api", "@plone/volto", "collective.easyform"]),
-            ("stars", False, ["plone.api", "plone.restapi", "@plone/volto", "collective.easyform"]),
-            ("downloads", None, ["plone.api", "collective.easyform", "@plone/volto", "plone.restapi"]),
-            ("health", None, ["plone.api", "plone.restapi", "@plone/volto", "collective.easyform"]),
-            ("released", None, ["plone.restapi", "plone.api", "collective.easyform", "@plone/volto"]),
-            ("upload_timestamp", False, ["collective.easyform", "plone.api", "plone.restapi", "@plone/volto"]),
-            ("version", None, ["@plone/volto", "plone.restapi", "collective.easyform", "plone.api"]),
+            ("name", None, "volto easyform api restapi"),
+            ("name", True, "restapi api easyform volto"),
+            ("relevance", None, "volto easyform api restapi"),
+            ("stars", None, "restapi api volto easyform"),
+            ("stars", False, "api restapi volto easyform"),
+            ("downloads", None, "api easyform volto restapi"),
+            ("health", None, "api restapi volto easyform"),
+            ("released", None, "restapi api easyform volto"),
+            ("upload_timestamp", False, "easyform api restapi volto"),
+            ("version", None, "volto restapi easyform api"),
         ],
-    )  # fmt: skip
+    )
     def test_orders(
-        self, writer: IndexWriter, sort: str, descending: bool | None, expected: list[str]
+        self, writer: IndexWriter, sort: str, descending: bool | None, expected: str
     ) -> None:
-        assert names_of(search(writer, sort=sort, descending=descending)) == expected
-        with_words = names_of(search(writer, "portal", sort=sort, descending=descending))
-        if sort != "relevance":
-            assert with_words == expected
+        for text in ("", "portal") if sort != "relevance" else ("",):
+            found = names_of(search(writer, text, sort=sort, descending=descending))
+            assert [re.split(r"[./]", name)[1] for name in found] == expected.split()
 
     def test_ties_are_by_name_then_newest_version(self, writer: IndexWriter) -> None:
         twins = [
@@ -412,7 +418,9 @@ class SearchContract:
         writer.upsert(NAME, [document(f"many-{number}", summary="many") for number in range(57)])
         for text, options in (("many", {}), ("", {"sort": "health"}), ("many", {"grouped": False})):
             whole = names_of(search(writer, text, per_page=250, **options))
-            parts = [search(writer, text, page=page, per_page=10, **options) for page in range(1, 8)]
+            parts = [
+                search(writer, text, page=page, per_page=10, **options) for page in range(1, 8)
+            ]
             assert [name for part in parts for name in names_of(part)] == whole
             assert {part.found for part in parts} == {len(whole)}
         assert search(writer, "many", page=10**30).hits == []
