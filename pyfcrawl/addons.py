@@ -40,8 +40,16 @@ class DerivedSettings:
 
 
 def derive_settings(settings: BaseSettings) -> None:
-    """Fill in INDEX_URL, STATE_URL and USER_AGENT where they are empty."""
-    directory = Path(settings["DATA_DIR"]).expanduser().resolve()
+    """Fill in INDEX_URL, STATE_URL and USER_AGENT where they are empty.
+
+    Raises ConfigurationError when DATA_DIR is no path.
+    """
+    try:
+        directory = Path(settings["DATA_DIR"]).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigurationError(
+            f"DATA_DIR={settings['DATA_DIR']!r} can't be used ({error}); give a directory"
+        ) from error
     derived = {
         "INDEX_URL": f"sqlite:///{directory / 'index.db'}",
         "STATE_URL": f"sqlite:///{directory / 'state.db'}",

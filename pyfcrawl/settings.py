@@ -10,8 +10,6 @@ import os
 from pathlib import Path
 
 from dotenv import load_dotenv
-from packageurl.contrib.purl2url import get_download_url
-from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from scrapy.utils.conf import closest_scrapy_cfg
 
 _project = Path(closest_scrapy_cfg() or "scrapy.cfg").resolve().parent
@@ -20,6 +18,21 @@ load_dotenv(_project / ".env")
 
 def _env(name: str, default: str) -> str:
     return os.environ.get(name, "").strip() or default
+
+
+def _pypi_root() -> str:
+    """The registry that the libraries of its field name; imported only when it is needed."""
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+    return PYPI_SIMPLE_ENDPOINT.rstrip("/").removesuffix("/simple")
+
+
+def _npm_root() -> str:
+    """Likewise, read off an npm package's download address."""
+    from packageurl.contrib.purl2url import get_download_url
+
+    address: str = get_download_url("pkg:npm/x@1")  # type: ignore[no-untyped-call]
+    return address.rpartition("/x/-/")[0]
 
 
 # --- the project (Scrapy) -----------------------------------------------------------------------
@@ -50,12 +63,9 @@ ADDONS = {"pyfcrawl.addons.DerivedSettings": 100}
 # --- upstream addresses (sources) ---------------------------------------------------------------
 
 #: Root of the package registry: an address under which /simple/ and /pypi/NAME/json answer.
-PYPI_ROOT = _env("PYPI_ROOT", PYPI_SIMPLE_ENDPOINT.removesuffix("/").removesuffix("/simple"))
+PYPI_ROOT = _env("PYPI_ROOT", "") or _pypi_root()
 #: Root of the npm registry, read from an npm package's download address.
-NPM_ROOT = _env(
-    "NPM_ROOT",
-    get_download_url("pkg:npm/x@1").rpartition("/x/-/")[0],  # type: ignore[no-untyped-call]
-)
+NPM_ROOT = _env("NPM_ROOT", "") or _npm_root()
 
 # --- politeness (batch handler, middlewares, AutoThrottle) --------------------------------------
 
@@ -123,7 +133,7 @@ IMAGE_PROBE = _env("IMAGE_PROBE", "False")
 # --- what a run says ----------------------------------------------------------------------------
 
 LOG_LEVEL = _env("LOG_LEVEL", "INFO")
-LOG_VERSIONS: list[str] = []
+LOG_VERSIONS = ()
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: Seconds between progress lines in a log.
 PROGRESS_INTERVAL = 30

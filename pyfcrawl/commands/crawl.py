@@ -35,7 +35,6 @@ class Command(ScrapyCrawl):
             raise UsageError("name one spider; 'scrapy list' shows them")
         assert self.crawler_process is not None
         assert self.settings is not None
-        derive_settings(self.settings)
         try:
             spider = self.crawler_process.spider_loader.load(args[0])
         except KeyError:
@@ -43,6 +42,7 @@ class Command(ScrapyCrawl):
                 f"there is no spider {args[0]!r}; 'scrapy list' shows them", print_help=False
             ) from None
         try:
+            derive_settings(self.settings)
             check_settings(self.settings)
             check = getattr(spider, "check", None)
             if check is not None:

@@ -199,3 +199,19 @@ def _named(layout: Layout, name: str) -> Field:
     if field is None:
         raise QueryError(f"field {ascii(name)[:80]} is not a field of the document")
     return field
+
+
+def is_key(value: Any) -> bool:
+    """Whether it may be the id of anything: a text that UTF-8 can encode."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(value: Any) -> str:
+    """A name for a refusal, of bounded length; `ascii` for what is no sound text."""
+    return value[:200] if is_key(value) else ascii(value)[:200]

@@ -94,7 +94,7 @@ class CollectionWriter:
             try:
                 changed = self._patch(patch)
             except rows.NotStorableError as error:
-                report.refused.append(Refusal(_shown(patch.target), str(error)))
+                report.refused.append(Refusal(rows.shown(patch.target), str(error)))
                 continue
             if changed:
                 report.written += 1
@@ -104,14 +104,14 @@ class CollectionWriter:
 
     def delete(self, identifiers: Iterable[str]) -> int:
         """As IndexWriter.delete."""
-        stored = self._stored(filter(is_key, identifiers))
+        stored = self._stored(filter(rows.is_key, identifiers))
         gone = {number: package for number, package, _ in stored.values()}
         self._write([], gone)
         return len(gone)
 
     def delete_packages(self, package_ids: Iterable[str]) -> int:
         """As IndexWriter.delete_packages."""
-        packages = self._packages("_package_id", filter(is_key, package_ids))
+        packages = self._packages("_package_id", filter(rows.is_key, package_ids))
         sql = f"SELECT _id, _package FROM {self._tables.documents} WHERE _package IN ({{}})"
         gone = dict(select_in(self._db, sql, [each.number for each in packages.values()]))
         self._write([], gone)
@@ -123,7 +123,7 @@ class CollectionWriter:
         """The documents that can be written, completed; the others' refusals are noted."""
         for document in documents:
             if not isinstance(document, dict):
-                report.refused.append(Refusal("", f"not a document: {_shown(document)}"))
+                report.refused.append(Refusal("", f"not a document: {rows.shown(document)}"))
                 continue
             problem = problem_with(document)
             if problem is None:
@@ -132,7 +132,7 @@ class CollectionWriter:
                     continue
                 except rows.NotStorableError as error:
                     problem = str(error)
-            report.refused.append(Refusal(_shown(document.get("identifier") or ""), problem))
+            report.refused.append(Refusal(rows.shown(document.get("identifier") or ""), problem))
 
     def _change(
         self, old: tuple[int, int, bytes] | None, package: _Package, values: dict[str, Any]
@@ -162,7 +162,7 @@ class CollectionWriter:
 
     def _checked(self, patch: Patch) -> dict[str, Any]:
         """The patch's fields as they are stored. Raises NotStorableError."""
-        if not is_key(patch.target):
+        if not rows.is_key(patch.target):
             raise rows.NotStorableError("target is not a document's or package's id")
         if not isinstance(patch.fields, Mapping):
             raise rows.NotStorableError("fields is not a mapping")
@@ -334,19 +334,3 @@ class CollectionWriter:
                 sql = f"INSERT OR REPLACE INTO {table} VALUES ({marks(values[0])})"
                 self._db.executemany(sql, values)
         self._labels.write(labels)
-
-
-def is_key(value: Any) -> bool:
-    """Whether it may be the id of anything: a text that UTF-8 can encode."""
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _shown(value: Any) -> str:
-    """A name for a refusal, of bounded length; `ascii` for what is no sound text."""
-    return value[:200] if is_key(value) else ascii(value)[:200]

@@ -1,7 +1,9 @@
-"""Commands run as people run them: in a process of their own, on a data directory of their own."""
+"""Runs commands on a data directory of their own."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -11,6 +13,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+import pytest
+from scrapy.cmdline import execute
 
 from pyfcrawl.core import health
 from pyfcrawl.core.build import build_document
@@ -32,7 +38,28 @@ class Shell:
 
     data: Path
 
-    def __call__(self, *args: str, **env: str) -> Result:
+    def __call__(self, *args: str, columns: int = 80, **settings: str) -> Result:
+        """The command in this process, which is twenty times as fast as in one of its own."""
+        given = {"DATA_DIR": str(self.data), **settings}
+        options = [part for each in given.items() for part in ("-s", "=".join(each))]
+        argv = ["scrapy", args[0], *options, *args[1:]]
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
+        with (
+            contextlib.chdir(PROJECT),
+            mock.patch.dict(os.environ, {"COLUMNS": str(columns)}),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            execute(argv)
+        texts = []
+        for stream in (out, err):
+            stream.flush()
+            texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
+        return subprocess.CompletedProcess(argv, int(ended.value.code or 0), *texts)
+
+    def process(self, *args: str, **env: str) -> Result:
+        """The command in a process of its own, as people run it; settings from the environment."""
         return subprocess.run(
             self.command(*args),
             cwd=PROJECT,

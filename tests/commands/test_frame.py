@@ -48,12 +48,31 @@ def test_documentation_names_every_option(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_help_has_examples(filled: Shell, name: str) -> None:
-    result = filled(name, "-h", COLUMNS="60")
+    result = filled(name, "-h", columns=60)
     assert result.returncode == 0
     _, _, examples = result.stdout.partition("\nExamples\n========\n")
     assert examples.startswith(f"  scrapy {name}")
     titles = re.findall(r"^(.+)\n(?:=+|-+)$", result.stdout, re.M)
     assert titles == ["Usage", "Options", "Global Options", "Examples"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("show", "plone.api"),
+        ("search", "api"),
+        ("export",),
+        ("status", "-p", "plone"),
+        ("profiles",),
+        ("show", "nothing-like-it"),
+        ("show",),
+    ],
+)
+def test_a_process_of_its_own_does_the_same(filled: Shell, args: tuple[str, ...]) -> None:
+    alone, here = filled.process(*args), filled(*args)
+    assert (alone.returncode, alone.stdout) == (here.returncode, here.stdout)
+    # What stands before "error:" is the program's name.
+    assert alone.stderr.partition("error:")[1:] == here.stderr.partition("error:")[1:]
 
 
 @pytest.mark.parametrize("command", NEED_A_COLLECTION)

@@ -1,3 +1,5 @@
+"""`scrapy health`: only what changed is written, and Ctrl-C loses nothing."""
+
 import signal
 import time
 

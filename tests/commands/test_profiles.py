@@ -1,3 +1,5 @@
+"""`scrapy profiles`: listed, shown and checked."""
+
 from pathlib import Path
 
 from tests.commands.shell import PROJECT, Shell, error_of

@@ -1,3 +1,5 @@
+"""`scrapy search`: its table, its JSON, its conditions, and what it says of wrong ones."""
+
 import json
 
 import pytest
@@ -27,15 +29,15 @@ def test_the_table_has_one_line_a_package_and_fits_the_terminal(filled: Shell) -
 
 
 def test_what_strangers_wrote_is_shown_but_steers_nothing(filled: Shell) -> None:
-    out = filled("search", "hostile", COLUMNS="200").stdout
+    out = filled("search", "hostile", columns=200).stdout
     assert "[red]not[31m red 2J [/nope] second line long" in out
     assert out.replace("\n", "").isprintable()
 
 
 def test_a_wider_terminal_shows_more(filled: Shell) -> None:
-    wide = filled("search", "datagridfield", COLUMNS="160").stdout
+    wide = filled("search", "datagridfield", columns=160).stdout
     assert "All about collective.z3cform.datagridfield.with.a.name.beyond.any.column" in wide
-    narrow = filled("search", COLUMNS="40").stdout
+    narrow = filled("search", columns=40).stdout
     assert all(len(line) <= 40 for line in narrow.splitlines())
 
 

@@ -1,3 +1,5 @@
+"""`scrapy show`: the right release under any spelling, and what is near a wrong name."""
+
 import json
 
 import pytest

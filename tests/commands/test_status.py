@@ -1,3 +1,5 @@
+"""`scrapy status`: before, between and after crawls."""
+
 import json
 from pathlib import Path
 

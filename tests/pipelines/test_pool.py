@@ -68,7 +68,7 @@ def task(monkeypatch):
 
     def choose(function):
         # By its importable name, whatever name the test runner gave to this module.
-        from tests.pipelines import test_pool  # noqa: PLC0415
+        from tests.pipelines import test_pool
 
         monkeypatch.setattr(pool_module, "digest", getattr(test_pool, function.__name__))
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -227,9 +226,3 @@ def test_killed_at_any_moment_cursor_and_pending_agree(tmp_path):
         assert set(store.pending("k")) == left
         before = at
         store.close()
-
-
-def test_values_are_values():
-    cursor = Cursor(1, "s")
-    assert replace(cursor, etag="x") != cursor
-    assert Pending(1, "x", 0).attempts == 1
