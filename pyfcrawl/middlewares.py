@@ -9,7 +9,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 
-from pyfcrawl.batch.gate import GateClosedError, Gates, gates_of
+from pyfcrawl.batch.gate import STRAINED, Gates, gates_of
 from pyfcrawl.core import retry_after
 
 
@@ -29,18 +29,25 @@ class PolitenessMiddleware:
         return cls(gates_of(crawler))
 
     async def process_request(self, request: Request) -> None:
-        """Wait for the host's turn."""
+        """Wait for the host's turn. Raises GateClosedError when the crawl ends meanwhile."""
         if request.url.startswith("http"):
-            try:
-                await self._gates.of(request.url).turn()
-            except GateClosedError:
-                raise IgnoreRequest("the crawl was stopped") from None
+            await self._gates.of(request.url).turn()
 
     async def process_response(self, request: Request, response: Response) -> Response:
-        """Note a Retry-After."""
-        if response.status in (429, 503) and request.url.startswith("http"):
+        """Note how the host is, and a Retry-After."""
+        if request.url.startswith("http"):
+            gate = self._gates.of(request.url)
+            if response.status not in STRAINED:
+                gate.good()
+                return response
+            gate.strain()
             header = (response.headers.get("Retry-After") or b"").decode("latin-1")
             wait = retry_after.seconds(header, time.time())
-            if wait:
-                self._gates.of(request.url).pause(wait)
+            if wait and response.status in (429, 503):
+                gate.pause(wait)
         return response
+
+    async def process_exception(self, request: Request, exception: Exception) -> None:
+        """No answer at all is strain too."""
+        if request.url.startswith("http") and not isinstance(exception, IgnoreRequest):
+            self._gates.of(request.url).strain()

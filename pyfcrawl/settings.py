@@ -77,6 +77,8 @@ USER_AGENT = ""
 PYPI_MAX_RPS = _env("PYPI_MAX_RPS", "0")
 #: Seconds a Retry-After is heeded at most.
 RETRY_AFTER_MAX = 600
+#: Seconds without one good answer from a host before the crawl is stopped; the next one goes on.
+HOST_PATIENCE = 900
 RETRY_TIMES = 5
 RETRY_GIVE_UP_LOG_LEVEL = "DEBUG"  # the spider says in one line what it gave up
 AUTOTHROTTLE_ENABLED = True

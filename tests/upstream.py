@@ -59,7 +59,8 @@ class Upstream:
 
     `root` is its address. `registry` takes every operation of `Registry` while it runs. Options:
     release_json (False: 404 on every per-release JSON), gzip (compress for clients that accept
-    it), latency (seconds before each answer); `configure` changes them later.
+    it), latency (seconds before each answer), serials (False: the listing gives none), validators
+    (False: no ETag); `configure` changes them later.
     """
 
     def __init__(self, registry: Registry | None = None, **options: Any) -> None:
@@ -127,7 +128,7 @@ class Upstream:
         self.call("reset")
 
     def configure(self, **options: Any) -> None:
-        """Change options: release_json, gzip, latency."""
+        """Change options: release_json, gzip, latency, serials, validators."""
         self.call("configure", **options)
 
     def freeze_listing(self, frozen: bool = True) -> None:

@@ -18,6 +18,7 @@ from scrapy.http import Response
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
+from pyfcrawl.batch.gate import GateClosedError
 from pyfcrawl.batch.messages import Batch, BatchResponse, Target, batch_request
 
 #: What was begun gets done before anything new.
@@ -119,12 +120,16 @@ class Fetching(Spider):
 
     def batch_failed(self, failure: Failure) -> None:
         """A whole batch came to nothing."""
+        if isinstance(failure.value, GateClosedError):
+            return  # the crawl is ending: what is open stays open
         request: Request = failure.request  # type: ignore[attr-defined]
         for target in msgspec.json.decode(request.body, type=Batch).targets:
             self.give_up(target, reason=reason_of(failure), **request.cb_kwargs)
 
     def single_failed(self, failure: Failure) -> None:
         """An ordinary request failed for good."""
+        if isinstance(failure.value, GateClosedError):
+            return  # as above
         given = failure.request.cb_kwargs  # type: ignore[attr-defined]
         target = msgspec.convert(given["target"], Target)
         self.give_up(target, given["then"], given["context"], reason_of(failure))

@@ -10,20 +10,25 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, ref
 
 from scrapy.crawler import Crawler
+from scrapy.exceptions import IgnoreRequest
 
 #: Concurrency a host is met with first.
 _START = 8.0
+
+#: Answers that say the host has too much to do.
+STRAINED = frozenset({429, 500, 502, 503, 504, 522, 524})
 
 #: Seconds between looks whether the crawl is being stopped, while requests are held back.
 _LOOK = 0.5
 
 
-class GateClosedError(Exception):
+class GateClosedError(IgnoreRequest):
     """The crawl is being stopped; the request was not sent."""
 
 
@@ -36,12 +41,17 @@ class Gate:
         per_second: float = 0,
         stopping: Callable[[], bool] = lambda: False,
         longest_pause: float = 600,
+        patience: float = 900,
+        hopeless: Callable[[], None] = lambda: None,
     ) -> None:
         self._ceiling = float(limit)
         self._window = min(_START, self._ceiling)
         self._interval = 1 / per_second if per_second > 0 else 0.0
         self._stopping = stopping
         self._longest_pause = longest_pause
+        self._patience = patience
+        self._hopeless = hopeless
+        self._bad_since: float | None = None
         self._active = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._next = 0.0
@@ -121,14 +131,23 @@ class Gate:
 
     def good(self) -> None:
         """An answer came as it should."""
+        self._bad_since = None
         if self._window < self._ceiling:
             self._window += 1 if self._slow_start else 1 / self._window
             self._window = min(self._window, self._ceiling)
 
     def strain(self) -> None:
-        """The host answered 429 or 5xx, or not in time. One cut a second, however many say so."""
+        """The host answered 429 or 5xx, or not in time. One cut a second, however many say so.
+
+        When nothing else came for as long as patience lasts, the host is given up.
+        """
         now = asyncio.get_running_loop().time()
         self._slow_start = False
+        if self._bad_since is None:
+            self._bad_since = now
+        elif now - self._bad_since > self._patience:
+            self._bad_since = now
+            self._hopeless()
         if now - self._strained >= 1:
             self._strained = now
             self._window = max(1.0, self._window / 2)
@@ -148,11 +167,15 @@ class Gates:
         rates: Mapping[str, float],
         stopping: Callable[[], bool],
         longest_pause: float,
+        patience: float = 900,
+        hopeless: Callable[[str], None] = lambda host: None,
     ) -> None:
         self._limit = limit
         self._rates = rates
         self._stopping = stopping
         self._longest_pause = longest_pause
+        self._patience = patience
+        self._hopeless = hopeless
         self._gates: dict[str, Gate] = {}
 
     def of(self, url: str) -> Gate:
@@ -161,10 +184,18 @@ class Gates:
         gate = self._gates.get(origin)
         if gate is None:
             host = urlsplit(origin).netloc.lower()
-            rate = self._rates.get(host, 0)
-            gate = Gate(self._limit, rate, self._stopping, self._longest_pause)
-            gate = self._gates[origin] = self._gates.setdefault(host, gate)
+            gate = self._gates[origin] = self._gates.setdefault(host, self._new(host))
         return gate
+
+    def _new(self, host: str) -> Gate:
+        return Gate(
+            self._limit,
+            self._rates.get(host, 0),
+            self._stopping,
+            self._longest_pause,
+            self._patience,
+            lambda: self._hopeless(host),
+        )
 
 
 _of_crawlers: WeakKeyDictionary[Crawler, Gates] = WeakKeyDictionary()
@@ -174,19 +205,46 @@ def gates_of(crawler: Crawler) -> Gates:
     """The gates that the batch handler and the middlewares of a crawl share."""
     if crawler not in _of_crawlers:
         settings = crawler.settings
-        rates = {urlsplit(settings["PYPI_ROOT"]).netloc.lower(): settings.getfloat("PYPI_MAX_RPS")}
-
         # What the dictionary holds must not hold its key.
-        held = ref(crawler)
-
-        def stopping() -> bool:
-            engine = getattr(held(), "engine", None)
-            return engine is not None and not engine.running
-
+        run = _Run(ref(crawler), settings.getfloat("HOST_PATIENCE"))
         _of_crawlers[crawler] = Gates(
             settings.getint("BATCH_CONCURRENCY"),
-            rates,
-            stopping,
+            {urlsplit(settings["PYPI_ROOT"]).netloc.lower(): settings.getfloat("PYPI_MAX_RPS")},
+            run.stopping,
             settings.getfloat("RETRY_AFTER_MAX"),
+            run.patience,
+            run.give_up,
         )
     return _of_crawlers[crawler]
+
+
+@dataclass(slots=True)
+class _Run:
+    """What gates know of the crawl, and may do to it."""
+
+    crawler: ref[Crawler]
+    patience: float
+    closing: asyncio.Future[None] | None = None
+
+    def stopping(self) -> bool:
+        """Whether the crawl is ending, so that nothing new should be asked for."""
+        engine = getattr(self.crawler(), "engine", None)
+        if engine is None:
+            return False
+        # A spider that is closed while the engine runs (CloseSpider) shows only here.
+        slot = engine._slot
+        return not engine.running or (slot is not None and slot.closing is not None)
+
+    def give_up(self, host: str) -> None:
+        """End the crawl: what is not done stays for the next run."""
+        crawler = self.crawler()
+        if crawler is None or crawler.engine is None or self.stopping() or self.closing:
+            return
+        assert crawler.stats is not None
+        crawler.stats.set_value(
+            "pyfcrawl/error",
+            f"{host} gave no good answer for {self.patience:g} s (HOST_PATIENCE), the crawl "
+            "was stopped; the next one goes on from here",
+        )
+        closing = crawler.engine.close_spider_async(reason="error")
+        self.closing = asyncio.ensure_future(closing)

@@ -18,7 +18,7 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from pyfcrawl.batch.gate import Gate, GateClosedError, Gates, gates_of
+from pyfcrawl.batch.gate import STRAINED, Gate, GateClosedError, Gates, gates_of
 from pyfcrawl.batch.messages import Batch, BatchResponse, Failure, Target
 from pyfcrawl.core import retry_after
 from pyfcrawl.core.screening import WantedClassifiers
@@ -26,8 +26,6 @@ from pyfcrawl.errors import SourceError
 
 logger = logging.getLogger(__name__)
 
-#: Answers that say the host has too much to do.
-_STRAINED = frozenset({429, 500, 502, 503, 504, 522, 524})
 _GONE = frozenset({404, 410})
 
 
@@ -148,7 +146,7 @@ class BatchDownloadHandler:
             return body
 
     def _heed(self, response: aiohttp.ClientResponse, gate: Gate) -> None:
-        if response.status in _STRAINED:
+        if response.status in STRAINED:
             gate.strain()
         wait = retry_after.seconds(response.headers.get("Retry-After"), time.time())
         if wait and response.status in (429, 503):

@@ -21,6 +21,8 @@ from pyfcrawl.core.ledger import Ledger, Plan, Visit
 from pyfcrawl.errors import PyfcrawlError
 from pyfcrawl.stores.state import Cursor, Pending, Run, StateStore, open_state
 
+_ERROR = "pyfcrawl/error"
+
 #: Counters under `pyfcrawl/` that the record of a run keeps.
 COUNTS = (
     "visited",
@@ -141,7 +143,7 @@ class Keeper:
     def _stop(self, error: Exception) -> None:
         """Without state nothing can be vouched for: end the run, keep what is written."""
         self._state = None
-        self._stats.set_value("pyfcrawl/error", str(error))
+        self._stats.set_value(_ERROR, str(error))
         engine = self._crawler.engine
         if engine is not None:
             self._closing = asyncio.ensure_future(engine.close_spider_async(reason="error"))
@@ -155,7 +157,7 @@ class Keeper:
         self._stats.set_value("pyfcrawl/open", self._ledger.open)
         if self._ledger.open == 0 and reason == "finished":
             self._save(etag=self._plan.etag)
-        self._judge()
+        self._judge(reason)
         if self._state is None:
             return
         counts = {name: self._stats.get_value(f"pyfcrawl/{name}", 0) for name in COUNTS}
@@ -165,16 +167,22 @@ class Keeper:
             self._state.record(run)
             self._state.close()
         except PyfcrawlError as error:
-            self._stats.set_value("pyfcrawl/error", str(error))
+            self._stats.set_value(_ERROR, str(error))
 
-    def _judge(self) -> None:
-        """A run that could read nothing at all has an error to report, not just names pending."""
+    def _judge(self, reason: str) -> None:
+        """What makes a run a failure: it could read nothing at all, or left projects undone."""
         failed = self._stats.get_value("pyfcrawl/failed", 0)
         if self._first_failure and failed and not self._stats.get_value("pyfcrawl/visited"):
             self._stats.set_value(
-                "pyfcrawl/error",
+                _ERROR,
                 f"{failed} of {failed} projects could not be read, the first being "
                 f"{self._first_failure}; check PYPI_ROOT and the network",
+            )
+        elif self._ledger.open and reason == "finished" and not self._stats.get_value(_ERROR):
+            self._stats.set_value(
+                _ERROR,
+                f"{self._ledger.open} projects were left undone by an error that the log tells; "
+                "the next run takes them up again",
             )
 
     @property

@@ -32,7 +32,7 @@ class ScreenshotPipeline:
         self._probe = probe
         self._user_agent = user_agent
         self._widths: dict[str, int] = {}
-        self._asked: set[str] = set()
+        self._looks: dict[str, asyncio.Task[None]] = {}
         self._session: aiohttp.ClientSession | None = None
 
     @classmethod
@@ -52,9 +52,13 @@ class ScreenshotPipeline:
         return item
 
     async def _look(self, src: str) -> None:
-        if src in self._asked or len(self._asked) >= _REMEMBERED:
-            return
-        self._asked.add(src)
+        if src not in self._looks:
+            if len(self._looks) >= _REMEMBERED:
+                return
+            self._looks[src] = asyncio.ensure_future(self._measure(src))
+        await asyncio.shield(self._looks[src])
+
+    async def _measure(self, src: str) -> None:
         try:
             width = width_from_bytes(await self._first_bytes(src))
         except Exception:  # an address out of a README may be anything

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from pyfcrawl.errors import SourceError
 from pyfcrawl.sources import pypi
 from pyfcrawl.spiders.selection import Selection
 from pyfcrawl.spiders.worklist import Entry
+
+logger = logging.getLogger(__name__)
 
 #: A listing that lost more than this share of its projects since the last run is a broken one.
 _SHRUNK = 0.5
@@ -32,12 +35,12 @@ def read_listing(
     Raises SourceError when it can't be read, or can't be believed: a cursor that followed a
     broken listing would leave changes behind for ever.
     """
-    listing = pypi.read_listing(
-        body,
-        above=-1 if everything else min(each.serial for each in selections),
-        expected={name for each in selections for name in each.indexed},
-        containing=containing,
-    )
+    above = -1 if everything else min(each.serial for each in selections)
+    expected = {name for each in selections for name in each.indexed}
+    listing = pypi.read_listing(body, above, expected, containing)
+    if listing.count and not listing.serial:
+        logger.warning("The listing gives no serials, so every run has to visit every project")
+        listing = pypi.read_listing(body, -1, expected, containing)
     before = max((each.cursor.listed for each in selections if each.cursor), default=0)
     if listing.count < before * _SHRUNK and (before > _MANY or not listing.count):
         raise SourceError(f"only {listing.count} projects listed, {before} the last time")

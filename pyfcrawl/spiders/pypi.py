@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scrapy import Request
+from scrapy import signals as scrapy_signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
@@ -110,7 +111,9 @@ class PypiSpider(Fetching):
             yield self._listing_request()
             return
         entries = [(name, 0) for name in names if self._named_like(name)]
-        for request in self._visits(Worklist(entries, None, self._part, self.arguments.limit)):
+        worklist = Worklist(entries, None, self._part, self.arguments.limit)
+        self._plan(worklist)
+        async for request in self._visits(worklist):
             yield request
 
     def _names(self) -> Iterable[str] | None:
@@ -146,11 +149,11 @@ class PypiSpider(Fetching):
             meta={"handle_httpstatus_list": [304]},
         )
 
-    def parse_listing(self, response: Response) -> Iterator[Request]:
+    async def parse_listing(self, response: Response) -> AsyncIterator[Request]:
         """Compare the listing with cursors and index; yields the visits it calls for."""
         if response.status == 304:
             self.logger.info("Nothing has changed at the registry since the last run")
-            yield from self._visits(Worklist([], None, self._part))
+            self._plan(Worklist([], None, self._part))
             return
         try:
             listing = read_listing(
@@ -171,16 +174,24 @@ class PypiSpider(Fetching):
         etag = (response.headers.get("ETag") or b"").decode("latin-1") if self._in_step else ""
         first = [each for each in unlisted(self._selections, listing) if self._named_like(each[0])]
         worklist = Worklist(first, listing, self._part, self.arguments.limit)
-        yield from self._visits(worklist, etag)
+        self._plan(worklist, etag)
+        async for request in self._visits(worklist):
+            yield request
 
-    def _visits(self, worklist: Worklist, etag: str = "") -> Iterator[Request]:
+    def _plan(self, worklist: Worklist, etag: str = "") -> None:
         plan = worklist.plan(etag, {each.key: each.scope for each in self._selections})
         if self.arguments.match:
             plan = replace(plan, end=None)
         self._send(signals.run_planned, plan=plan)
+
+    async def _visits(self, worklist: Worklist) -> AsyncIterator[Request]:
+        """Requests for all parts, made as they are needed: a registry's worth takes 200 MB."""
         for number, part in enumerate(worklist):
+            while self.crawler.engine is not None and self.crawler.engine.needs_backout():
+                await self.crawler.signals.wait_for(scrapy_signals.scheduler_empty)
             targets = [self._target(Visit(number, serial, name)) for name, serial in part]
-            yield from self.fetch(targets, "projects", label=f"projects-{number}")
+            for request in self.fetch(targets, "projects", label=f"projects-{number}"):
+                yield request
 
     def _target(self, visit: Visit) -> Target:
         return Target(
@@ -208,7 +219,10 @@ class PypiSpider(Fetching):
             for item in self._leave(target, self._selections, "gone from the registry"):
                 yield item
         pages = [page for each in response.documents if (page := self._page(*each))]
-        known = await asyncio.to_thread(self._known, [target for target, _ in pages])
+        try:
+            known = await asyncio.to_thread(self._known, [target for target, _ in pages])
+        except PyfcrawlError as error:
+            raise self._fatal(str(error)) from None
         missing: list[Target] = []
         wanted: dict[str, Any] = {}
         for target, project in pages:

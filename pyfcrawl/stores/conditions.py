@@ -91,7 +91,7 @@ def planned(query: Query) -> Plan:
         conditions=conditions(query.filters),
         sort=sort,
         descending=usual if query.descending is None else bool(query.descending),
-        facets=tuple(_usable(name, Use.FACET, "facet") for name in dict.fromkeys(query.facets)),
+        facets=_facets(query.facets),
         facet_values=query.facet_values,
         offset=(query.page - 1) * query.per_page,
         limit=query.per_page,
@@ -99,8 +99,17 @@ def planned(query: Query) -> Plan:
     )
 
 
+def _facets(names: Sequence[str]) -> tuple[Field, ...]:
+    if not isinstance(names, list | tuple):
+        raise QueryError(f"facets is {_shown(names)}: it must be a list of fields")
+    fields = [_usable(name, Use.FACET, "facet") for name in names]
+    return tuple({field.name: field for field in fields}.values())
+
+
 def conditions(filters: Sequence[Filter]) -> tuple[Condition, ...]:
     """Check filters and join those with `=` on one field. Raises QueryError."""
+    if not isinstance(filters, list | tuple) or not all(isinstance(f, Filter) for f in filters):
+        raise QueryError(f"filters is {_shown(filters)}: it must be a list of Filter")
     equal: dict[str, Condition] = {}
     others = []
     for each in filters:

@@ -9,9 +9,10 @@ word is only looked for when the index doesn't know it.
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -67,15 +68,17 @@ def allowed_typos(word: str) -> int:
 
 
 class Vocabulary:
-    """Known words, findable by words that are nearly them."""
+    """Known words, findable by words that are nearly them; for any number of threads."""
 
     def __init__(self) -> None:
         self._by_length: dict[int, list[str]] = defaultdict(list)
+        self._lock = threading.Lock()
 
     def add(self, terms: Iterable[str]) -> None:
         """Take in words not known yet (each once, folded)."""
-        for term in terms:
-            self._by_length[len(term)].append(term)
+        with self._lock:
+            for term in terms:
+                self._by_length[len(term)].append(term)
 
     def near(self, word: str) -> list[tuple[int, str]]:
         """Distance and word, nearest first, for the words within the allowed typos."""
@@ -84,13 +87,12 @@ class Vocabulary:
         if not most or len(folded) > _LONGEST + most:
             return []
         found = []
-        for length in range(len(folded) - most, len(folded) + most + 1):
-            matches = process.extract(
-                folded,
-                self._by_length.get(length, ()),
-                scorer=OSA.distance,
-                score_cutoff=most,
-                limit=None,
-            )
-            found += [(int(distance), term) for term, distance, _ in matches]
+        with self._lock:
+            for length in range(len(folded) - most, len(folded) + most + 1):
+                found += self._within(folded, self._by_length.get(length, ()), most)
         return sorted(found)
+
+    @staticmethod
+    def _within(word: str, terms: Sequence[str], most: int) -> list[tuple[int, str]]:
+        matches = process.extract(word, terms, scorer=OSA.distance, score_cutoff=most, limit=None)
+        return [(int(distance), term) for term, distance, _ in matches]

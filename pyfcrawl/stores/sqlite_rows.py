@@ -195,7 +195,7 @@ class Projection:
 
 
 def _named(layout: Layout, name: str) -> Field:
-    field = layout.fields.get(name)
+    field = layout.fields.get(name) if isinstance(name, str) else None
     if field is None:
         raise QueryError(f"field {ascii(name)[:80]} is not a field of the document")
     return field

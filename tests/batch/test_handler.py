@@ -57,12 +57,14 @@ class Engine:
 
     def __init__(self, running=True):
         self.running = running
+        self._slot = None
 
 
 def carry_out(root, targets=None, classifiers=PLONE, twice=False, **given):
     """One batch through the handler (or two, one after the other); its response, and the stats."""
     settings = {"PYPI_ROOT": root, "PYPI_MAX_RPS": 0, "BATCH_CONCURRENCY": 16} | {
         "RETRY_AFTER_MAX": 600,
+        "HOST_PATIENCE": 900,
         "BATCH_MAX_BODY": 1_000_000,
         "DOWNLOAD_TIMEOUT": 10,
         **given,

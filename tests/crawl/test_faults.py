@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.crawl.conftest import plone_registry
 from tests.crawl.project import Project, counted
 from tests.upstream import Upstream
 
@@ -102,3 +103,35 @@ def test_the_rate_cap_holds_over_all_requests(up: Upstream, project: Project):
     times = sorted(each.at for each in up.log if each.path.startswith("/pypi/"))
     assert len(times) == 84
     assert times[-1] - times[0] >= 83 / 40 * 0.95
+
+
+def test_a_host_that_only_refuses_is_given_up_and_gone_on_with_later(
+    up: Upstream, project: Project
+):
+    up.fault(503, path_prefix="/pypi/")
+    patience = ("HOST_PATIENCE=2", "RETRY_TIMES=50", "AUTOTHROTTLE_MAX_DELAY=0.1")
+    log = project.crawl(*patience, status=1)
+    assert "HOST_PATIENCE" in log.strip().splitlines()[-1]
+    assert counted(log)["visited"] == 0
+    up.clear_faults()
+    project.crawl()
+    assert project.releases() == up.registry.truth("Framework :: Plone")
+
+
+def test_a_crawl_that_is_closed_does_not_wait_out_a_pause(up: Upstream, project: Project):
+    up.fault(429, retry_after=300, path_prefix="/pypi/")
+    project.crawl("CLOSESPIDER_TIMEOUT=2")
+    up.clear_faults()
+    project.crawl()
+    assert project.releases() == up.registry.truth("Framework :: Plone")
+
+
+def test_a_registry_without_serials_is_visited_anew(up: Upstream, project: Project, tmp_path):
+    """Each run visits all, says so, and still fetches no release twice."""
+    with Upstream(plone_registry(), serials=False) as plain:
+        mine = Project(tmp_path / "plain", plain.root)
+        assert "no serials" in mine.crawl()
+        plain.reset()
+        assert counted(mine.crawl())["visited"] == 60
+        assert len(plain.requests) == 1 + 60
+        assert mine.releases() == plain.registry.truth("Framework :: Plone")

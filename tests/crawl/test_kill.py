@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.crawl.project import ROOT, Project, counted, kill_group
+from tests.crawl.project import ROOT, Project, counted, kill_group, wait_for
 from tests.upstream import Generated, Registry, Upstream
 
 TIMELESS = ("health_score", "health_score_breakdown", "health_score_last_calculated")
@@ -39,10 +39,10 @@ def test_sigkill_at_random_moments(tmp_path: Path):
 
 
 def test_ctrl_c_ends_cleanly_with_everything_done_written(tmp_path: Path):
-    with Upstream(Registry(Generated(2000, 200, releases=3)), latency=0.05) as up:
+    with Upstream(Registry(Generated(2000, 200, releases=3)), latency=0.3) as up:
         project = Project(tmp_path / "data", up.root)
         run = project.start("crawl", "pypi", "-a", "profile=plone", "-s", "BATCH_SIZE=50")
-        time.sleep(4)
+        wait_for(lambda: len(up.requests) > 200)
         run.send_signal(signal.SIGINT)
         _, log = run.communicate(timeout=60)
         assert run.returncode in (0, 1)

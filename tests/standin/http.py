@@ -33,6 +33,8 @@ class Service:
         self.release_json = True
         self.gzip = False
         self.latency = 0.0
+        self.serials = True
+        self.validators = True
         self.faults: list[Fault] = []
         self._listing: tuple[int, bytes] | None = None
         self._frozen = False
@@ -48,11 +50,12 @@ class Service:
         self.registry, self._listing = registry, None
 
     def configure(self, **values: Any) -> None:
-        """Set release_json, gzip or latency."""
+        """Set release_json, gzip, latency, serials or validators."""
         for name, value in values.items():
-            if name not in ("release_json", "gzip", "latency"):
+            if name not in ("release_json", "gzip", "latency", "serials", "validators"):
                 raise KeyError(f"no option {name!r}")
             setattr(self, name, value)
+        self._listing = None
 
     def freeze_listing(self, frozen: bool = True) -> None:
         """Keep serving the listing as it is now, whatever changes: PyPI caches it."""
@@ -75,10 +78,10 @@ class Service:
         if self._listing and (self._frozen or self._listing[0] == serial):
             return self._listing[1]
         rows = ",".join(
-            f'{{"_last-serial":{serial},"name":{_quoted(name)}}}'
+            f'{{{self._serial(serial)}"name":{_quoted(name)}}}'
             for name, serial in self.registry.listed()
         )
-        meta = f'{{"_last-serial":{serial},"api-version":"1.4"}}'
+        meta = f'{{{self._serial(self.registry.serial)}"api-version":"1.4"}}'
         body = f'{{"meta":{meta},"projects":[{rows}]}}'.encode()
         self._listing = serial, body
         return body
@@ -98,6 +101,8 @@ class Service:
             answer = Answer(301, headers=(("Location", "/simple/"),))
         else:
             answer = not_found()
+        if not self.validators:
+            answer = replace(answer, etag="")
         if answer.etag and header(head, b"if-none-match") == answer.etag.lower():
             return replace(answer, status=304, body=b"")
         if self.gzip and answer.body and "gzip" in header(head, b"accept-encoding"):
@@ -105,6 +110,9 @@ class Service:
             encoding = ("Content-Encoding", "gzip")
             return replace(answer, body=packed, headers=(*answer.headers, encoding))
         return answer
+
+    def _serial(self, serial: int) -> str:
+        return f'"_last-serial":{serial},' if self.serials else ""
 
     def _simple(self, head: bytes) -> Answer:
         if SIMPLE not in header(head, b"accept"):

@@ -441,6 +441,11 @@ class SearchContract:
             {"sort": None},
             {"facets": ["name"]},
             {"facets": ["registry; DROP TABLE x"]},
+            {"facets": "registry"},
+            {"facets": [["registry"]]},
+            {"facets": None},
+            {"filters": None},
+            {"filters": [("registry", "=", "npm")]},
             {"text": None},
         ],
     )
