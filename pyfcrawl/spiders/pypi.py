@@ -23,8 +23,9 @@ from twisted.python.failure import Failure
 
 from pyfcrawl import signals
 from pyfcrawl.batch.fetching import Context, Fetching, reason_of
+from pyfcrawl.batch.gate import GateClosedError
 from pyfcrawl.batch.messages import BatchResponse, Target
-from pyfcrawl.core.ledger import Visit
+from pyfcrawl.core.ledger import Plan, Visit
 from pyfcrawl.core.names import normalized, package_id
 from pyfcrawl.core.profiles import load_profiles
 from pyfcrawl.errors import PyfcrawlError, SourceError
@@ -63,6 +64,7 @@ class PypiSpider(Fetching):
         self._selections: list[Selection] = []
         self._classifiers: list[str] = []
         self._reader: IndexReader | None = None
+        self._etag = ""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **given: str) -> PypiSpider:
@@ -101,7 +103,8 @@ class PypiSpider(Fetching):
     # --- what to visit ------------------------------------------------------------------------
 
     async def start(self) -> AsyncIterator[Request]:
-        """The Simple index, or at once the projects asked for by name."""
+        """The Simple index first, unless projects are asked for by name; then the visits."""
+        self._listed: asyncio.Future[Worklist | None] = asyncio.get_running_loop().create_future()
         try:
             await asyncio.to_thread(self._open)
         except PyfcrawlError as error:
@@ -109,10 +112,12 @@ class PypiSpider(Fetching):
         names = self._names()
         if names is None:
             yield self._listing_request()
-            return
-        entries = [(name, 0) for name in names if self._named_like(name)]
-        worklist = Worklist(entries, None, self._part, self.arguments.limit)
-        self._plan(worklist)
+            worklist = await self._listed
+        else:
+            entries = [(name, 0) for name in names if self._named_like(name)]
+            worklist = Worklist(entries, None, self._part, self.arguments.limit)
+        if worklist is None:
+            raise CloseSpider("error")
         async for request in self._visits(worklist):
             yield request
 
@@ -149,12 +154,12 @@ class PypiSpider(Fetching):
             meta={"handle_httpstatus_list": [304]},
         )
 
-    async def parse_listing(self, response: Response) -> AsyncIterator[Request]:
-        """Compare the listing with cursors and index; yields the visits it calls for."""
+    def parse_listing(self, response: Response) -> Request | None:
+        """Compare the listing with cursors and index: what `start` goes on to visit."""
         if response.status == 304:
             self.logger.info("Nothing has changed at the registry since the last run")
-            self._plan(Worklist([], None, self._part))
-            return
+            self._listed.set_result(Worklist([], None, self._part))
+            return None
         try:
             listing = read_listing(
                 response.body,
@@ -165,33 +170,43 @@ class PypiSpider(Fetching):
         except SourceError as error:
             again = self.retry(response, "unreadable listing")
             if again is None:
-                raise self._fatal(
+                self._no_listing(
                     f"{response.url}: {error}; is PYPI_ROOT the root of a registry that serves "
                     "the Simple index as JSON?"
-                ) from None
-            yield again
-            return
-        etag = (response.headers.get("ETag") or b"").decode("latin-1") if self._in_step else ""
+                )
+            return again
         first = [each for each in unlisted(self._selections, listing) if self._named_like(each[0])]
-        worklist = Worklist(first, listing, self._part, self.arguments.limit)
-        self._plan(worklist, etag)
-        async for request in self._visits(worklist):
-            yield request
+        self._etag = (response.headers.get("ETag") or b"").decode("latin-1")
+        self._listed.set_result(Worklist(first, listing, self._part, self.arguments.limit))
+        return None
 
-    def _plan(self, worklist: Worklist, etag: str = "") -> None:
-        plan = worklist.plan(etag, {each.key: each.scope for each in self._selections})
-        if self.arguments.match:
-            plan = replace(plan, end=None)
-        self._send(signals.run_planned, plan=plan)
+    def listing_failed(self, failure: Failure) -> None:
+        """Without the listing there is nothing to do."""
+        if not isinstance(failure.value, GateClosedError):
+            self._no_listing(
+                f"the Simple index {pypi.index_url(self._root)} can't be read "
+                f"({reason_of(failure)}); check PYPI_ROOT and the network"
+            )
+
+    def _no_listing(self, line: str) -> None:
+        self._fatal(line)
+        self._listed.set_result(None)
 
     async def _visits(self, worklist: Worklist) -> AsyncIterator[Request]:
-        """Requests for all parts, made as they are needed: a registry's worth takes 200 MB."""
+        """Requests for all parts, made as they are needed: all at once they take 200 MB."""
+        self._send(signals.run_planned, plan=self._plan(worklist))
+        engine = self.crawler.engine
         for number, part in enumerate(worklist):
-            while self.crawler.engine is not None and self.crawler.engine.needs_backout():
+            if engine is not None and engine.needs_backout():
                 await self.crawler.signals.wait_for(scrapy_signals.scheduler_empty)
             targets = [self._target(Visit(number, serial, name)) for name, serial in part]
             for request in self.fetch(targets, "projects", label=f"projects-{number}"):
                 yield request
+
+    def _plan(self, worklist: Worklist) -> Plan:
+        scopes = {each.key: each.scope for each in self._selections}
+        plan = worklist.plan(self._etag if self._in_step else "", scopes)
+        return replace(plan, end=None) if self.arguments.match else plan
 
     def _target(self, visit: Visit) -> Target:
         return Target(
@@ -216,7 +231,8 @@ class PypiSpider(Fetching):
         self._count("visited", len(response.unmatched))
         self._send(signals.work_finished, visits=[each.key for each in response.unmatched])
         for target in response.gone:
-            for item in self._leave(target, self._selections, "gone from the registry"):
+            items = self._gone_items(target, self._selections, "gone from the registry")
+            for item in self._visited(target, items):
                 yield item
         pages = [page for each in response.documents if (page := self._page(*each))]
         try:
@@ -262,8 +278,9 @@ class PypiSpider(Fetching):
             if not self.arguments.filter or each.wanted.match(project.classifiers)
         ]
         lost = [each for each in self._selections if each not in matching]
+        left = self._gone_items(target, lost, "no classifier of the profile any more")
         if not matching:
-            yield from self._leave(target, lost, "no classifier of the profile any more")
+            yield from self._visited(target, left)
             return
         self._count("matched")
         package = package_id(REGISTRY, target.name)
@@ -274,18 +291,13 @@ class PypiSpider(Fetching):
             latest_only=self.arguments.latest_only,
             again=self.arguments.mode == "full",
         )
-        changes.items += self._gone_items(target, lost, "no classifier of the profile any more")
+        changes.items += left
         for item in changes.fetch:
             key = f"{target.key}@{item.version}"
             url = pypi.release_url(self._root, target.name, item.version)
             missing.append(Target(url, key, target.name))
             wanted[key] = pypi_visit.as_context(item)
         yield from self._visited(target, changes.items, len(changes.fetch))
-
-    def _leave(
-        self, target: Target, selections: Iterable[Selection], reason: str
-    ) -> Iterator[Output]:
-        yield from self._visited(target, self._gone_items(target, selections, reason))
 
     def _gone_items(
         self, target: Target, selections: Iterable[Selection], reason: str
@@ -327,18 +339,6 @@ class PypiSpider(Fetching):
         self.logger.warning("%s: %s", target.url, reason)
         self._send(signals.work_failed, visit=visit, reason=reason)
         self._send(signals.work_finished, visits=[visit])
-
-    def listing_failed(self, failure: Failure) -> None:
-        """Without the listing there is nothing to do."""
-        self._fatal(
-            f"the Simple index {pypi.index_url(self._root)} can't be read "
-            f"({reason_of(failure)}); check PYPI_ROOT and the network"
-        )
-        assert self.crawler.engine is not None
-        # Raising CloseSpider from an errback would log the failure's traceback.
-        self._closing = asyncio.ensure_future(
-            self.crawler.engine.close_spider_async(reason="error")
-        )
 
     def _fatal(self, line: str) -> CloseSpider:
         self._stats.set_value("pyfcrawl/error", line)

@@ -183,3 +183,9 @@ def test_state_after_a_run(up: Upstream, project: Project):
     project.crawl()
     status = project.status()
     assert str(up.registry.serial) in str(status)
+
+
+def test_a_listing_larger_than_scrapy_likes_does_not_block(up: Upstream, project: Project):
+    """Scrapy starts nothing new while responses over this size are being worked on."""
+    project.crawl("SCRAPER_SLOT_MAX_ACTIVE_SIZE=1000", "BATCH_SIZE=5", "CONCURRENT_REQUESTS=2")
+    assert project.releases() == up.registry.truth("Framework :: Plone")
