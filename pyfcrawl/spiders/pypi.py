@@ -38,11 +38,8 @@ from pyfcrawl.spiders.worklist import Worklist
 from pyfcrawl.stores.index import IndexReader, open_reader
 from pyfcrawl.stores.state import open_state
 
-#: Releases before further projects: what was begun gets done.
-_RELEASES_FIRST = 10
-
-#: Projects that one part of the plan holds when batches are turned off.
-_PART = 100
+_RELEASES_FIRST = 10  # what was begun gets done before further projects
+_PART = 100  # projects that one part of the plan holds when batches are turned off
 
 Output = PackageItem | ListingItem | GoneItem | Request
 
@@ -214,11 +211,9 @@ class PypiSpider(Fetching):
             key=str(visit),
             name=visit.name,
             floor=visit.serial,
-            keep=not self.arguments.filter or bool(self._indexed_in(visit.name)),
+            keep=not self.arguments.filter
+            or any(visit.name in each.indexed for each in self._selections),
         )
-
-    def _indexed_in(self, name: str) -> list[Selection]:
-        return [each for each in self._selections if name in each.indexed]
 
     # --- visiting -----------------------------------------------------------------------------
 
@@ -231,9 +226,9 @@ class PypiSpider(Fetching):
         self._count("visited", len(response.unmatched))
         self._send(signals.work_finished, visits=[each.key for each in response.unmatched])
         for target in response.gone:
-            items = self._gone_items(target, self._selections, "gone from the registry")
-            for item in self._visited(target, items):
-                yield item
+            left = self._gone_items(target, self._selections, "gone from the registry")
+            for gone in self._visited(target, left):
+                yield gone
         pages = [page for each in response.documents if (page := self._page(*each))]
         try:
             known = await asyncio.to_thread(self._known, [target for target, _ in pages])
@@ -341,15 +336,13 @@ class PypiSpider(Fetching):
         self._send(signals.work_finished, visits=[visit])
 
     def _fatal(self, line: str) -> CloseSpider:
-        self._stats.set_value("pyfcrawl/error", line)
+        assert self.crawler.stats is not None
+        self.crawler.stats.set_value("pyfcrawl/error", line)
         return CloseSpider("error")
 
     def _send(self, signal: object, **what: Any) -> None:
         self.crawler.signals.send_catch_log(signal, spider=self, **what)
 
     def _count(self, name: str, number: int = 1) -> None:
-        self._stats.inc_value(f"pyfcrawl/{name}", number)
-
-    @property
-    def _stats(self) -> Any:
-        return self.crawler.stats
+        assert self.crawler.stats is not None
+        self.crawler.stats.inc_value(f"pyfcrawl/{name}", number)
