@@ -21,13 +21,13 @@ LONGEST_FUNCTION = 45
 
 # In pieces, so that this file passes its own test.
 REGISTRY_HOSTS = tuple(
-    ".".join(parts).encode()
+    "".join(parts).encode()
     for parts in (
-        ("pypi", "org"),
-        ("pypi", "python", "org"),
-        ("python" "hosted", "org"),
-        ("npmjs", "org"),
-        ("npmjs", "com"),
+        ("pypi", ".org"),
+        ("pypi.", "python", ".org"),
+        ("python", "hosted", ".org"),
+        ("npm", "js", ".org"),
+        ("npm", "js", ".com"),
     )
 )
 

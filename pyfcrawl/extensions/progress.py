@@ -111,7 +111,11 @@ class ProgressReport:
                 self._value("pending"),
             )
         if self._value("refused"):
-            logger.error("The index refused %d documents, named above", self._value("refused"))
+            assert self._crawler.stats is not None
+            named = self._crawler.stats.get_value("pyfcrawl/refused_documents", [])
+            logger.error(
+                "The index refused %d documents: %s", self._value("refused"), "; ".join(named)
+            )
 
     def _summary(self) -> str:
         requests = self._stat("downloader/request_count") - self._stat("pyfcrawl/batch/batches")

@@ -31,6 +31,9 @@ Item = PackageItem | ListingItem | GoneItem
 #: Items written in one go at most.
 _GROUP = 500
 
+#: Refused documents that the summary names; the log names all.
+_NAMED = 20
+
 
 @dataclass(slots=True)
 class _Report:
@@ -141,6 +144,10 @@ class IndexPipeline:
             self._stats.inc_value(f"pyfcrawl/{name}", number)
         for identifier, reason in report.refused.items():
             self._stats.inc_value("pyfcrawl/refused")
+            named = self._stats.get_value("pyfcrawl/refused_documents") or []
+            if len(named) < _NAMED:
+                named = [*named, f"{identifier}: {reason}"]
+                self._stats.set_value("pyfcrawl/refused_documents", named)
             logger.error("The index refused %s: %s", identifier, reason)
 
     def _apply(self, items: list[Item]) -> _Report:
