@@ -17,12 +17,14 @@ _NUMBERS = {
     "BATCH_MAX_BODY": 1,
     "DOWNLOAD_TIMEOUT": 0.001,
     "HOST_PATIENCE": 1,
+    "INDEX_WAIT": 0,
     "PROGRESS_INTERVAL": 0.1,
     "PYPI_MAX_RPS": 0,
     "RENDER_TIMEOUT": 0.001,
     "RENDER_WORKERS": 0,
     "RETRY_AFTER_MAX": 0,
     "RETRY_TIMES": 0,
+    "TYPESENSE_TIMEOUT": 0.001,
 }
 _WHOLE = frozenset({"BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS"})
 
@@ -51,8 +53,10 @@ def derive_settings(settings: BaseSettings) -> None:
         raise ConfigurationError(
             f"DATA_DIR={settings['DATA_DIR']!r} can't be used ({error}); give a directory"
         ) from error
+    host = settings["TYPESENSE_HOST"]
+    server = f"typesense+{settings['TYPESENSE_PROTOCOL']}://{host}:{settings['TYPESENSE_PORT']}"
     derived = {
-        "INDEX_URL": f"sqlite:///{directory / 'index.db'}",
+        "INDEX_URL": server if host else f"sqlite:///{directory / 'index.db'}",
         "STATE_URL": f"sqlite:///{directory / 'state.db'}",
         "USER_AGENT": f"pyfcrawl/{__version__} (+{settings['CONTACT_URL']})",
     }

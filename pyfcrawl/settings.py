@@ -55,9 +55,20 @@ DEFAULT_PROFILE = _env("DEFAULT_PROFILE", "plone")
 
 #: Directory of the embedded index and of the state; made when it isn't there.
 DATA_DIR = str(_project / _env("DATA_DIR", ".pyfcrawl"))
-#: Empty: files in DATA_DIR (`pyfcrawl.addons.DerivedSettings` fills these in).
+#: Empty: Typesense when TYPESENSE_HOST is set, else files in DATA_DIR
+#: (`pyfcrawl.addons.DerivedSettings` fills these in).
 INDEX_URL = _env("INDEX_URL", "")
 STATE_URL = _env("STATE_URL", "")
+#: A Typesense server to index into; empty: the embedded index.
+TYPESENSE_HOST = _env("TYPESENSE_HOST", "")
+TYPESENSE_PORT = _env("TYPESENSE_PORT", "8108")
+TYPESENSE_PROTOCOL = _env("TYPESENSE_PROTOCOL", "http")
+#: A key that may do everything with the collections of the profiles.
+TYPESENSE_API_KEY = _env("TYPESENSE_API_KEY", "")
+#: Seconds that one answer of the server may take.
+TYPESENSE_TIMEOUT = _env("TYPESENSE_TIMEOUT", "30")
+#: Seconds that a server which is away or still loading is waited for.
+INDEX_WAIT = _env("INDEX_WAIT", "300")
 ADDONS = {"pyfcrawl.addons.DerivedSettings": 100}
 
 # --- upstream addresses (sources) ---------------------------------------------------------------
@@ -107,6 +118,10 @@ DOWNLOAD_WARNSIZE = 128 * 1024 * 1024
 # --- components ---------------------------------------------------------------------------------
 
 DOWNLOADER_MIDDLEWARES = {"pyfcrawl.middlewares.PolitenessMiddleware": 560}  # behind retry (550)
+SPIDER_MIDDLEWARES = {
+    # Warns of every retry that a spider asks for, which has to carry its count in meta.
+    "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
+}
 EXTENSIONS = {
     "pyfcrawl.extensions.keeper.Keeper": 100,
     "pyfcrawl.extensions.progress.ProgressReport": 200,

@@ -7,6 +7,13 @@ is the text form of `pyfcrawl.core.ledger.Visit`.
 #: Sent once by the spider, before its first visit, with `plan` (core.ledger.Plan) and `spider`.
 run_planned = object()
 
+#: Sent by the index pipeline when the index is open, with `serving`: the name each collection of
+#: the run has to be read and written by.
+index_opened = object()
+
+#: Sent by the keeper when everything planned is done and nothing failed.
+run_clean = object()
+
 #: More work belongs to a project: `visit`, `units`. Sent before that work is yielded.
 work_expected = object()
 

@@ -41,7 +41,7 @@ ROOMS = MAY_IMPORT.keys() | UNBOUND
 #: What "stores (read)" stands for: names that can't change an index or a state store.
 READING = {
     "pyfcrawl.stores.index": {
-        *("open_reader", "IndexReader", "Document", "CollectionInfo"),
+        *("open_reader", "IndexAddress", "IndexReader", "Document", "CollectionInfo"),
         *("Query", "Filter", "Operator", "SearchResult"),
     },
     "pyfcrawl.stores.state": {"open_state", "StateReader", "Cursor", "Pending", "Run"},

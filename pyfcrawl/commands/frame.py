@@ -20,7 +20,7 @@ from pyfcrawl.addons import derive_settings
 from pyfcrawl.commands import output
 from pyfcrawl.core.profiles import Profile, load_profiles, select
 from pyfcrawl.errors import ConfigurationError, PyfcrawlError, UnknownCollectionError
-from pyfcrawl.stores.index import CollectionInfo, IndexReader, open_reader
+from pyfcrawl.stores.index import CollectionInfo, IndexAddress, IndexReader, open_reader
 
 if TYPE_CHECKING:
     from scrapy.commands import ScrapyCommand as _Base
@@ -149,7 +149,7 @@ class Frame(_Base):
 
     def open_index(self) -> closing[IndexReader]:
         """The index, for reading. Raises StoreError."""
-        return closing(open_reader(self._settings["INDEX_URL"]))
+        return closing(open_reader(IndexAddress.of(self._settings)))
 
     @contextmanager
     def collection(

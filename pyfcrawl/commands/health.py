@@ -20,7 +20,7 @@ from pyfcrawl.commands.frame import INTERRUPTED, Frame, no_words
 from pyfcrawl.core import health
 from pyfcrawl.core.document import BOOKKEEPING
 from pyfcrawl.errors import StoreError
-from pyfcrawl.stores.index import Document, IndexWriter, Patch, Refusal, open_writer
+from pyfcrawl.stores.index import Document, IndexAddress, IndexWriter, Patch, Refusal, open_writer
 
 #: Documents looked at between two writes.
 _GROUP = 500
@@ -60,7 +60,7 @@ class Command(Frame, ScrapyCommand):
         with self.collection(opts) as (_, info, _):  # before the writer makes a file
             total = info.documents if limit is None else min(limit, info.documents)
         tally = Tally()
-        with closing(open_writer(self._settings["INDEX_URL"])) as writer:
+        with closing(open_writer(IndexAddress.of(self._settings))) as writer:
             try:
                 documents = islice(writer.iterate(info.name), limit)
                 rescore(writer, info.name, _watched(documents, total), int(time.time()), tally)

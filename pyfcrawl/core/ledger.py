@@ -30,7 +30,8 @@ class Plan:
 
     `end` is the serial reached when all parts are done; None when the run sees only some names
     and so must not move a cursor. `etag`, `listed` and `newest` describe the listing it came from.
-    `scopes` names the cursors concerned (state key -> scope).
+    `scopes` names the cursors concerned (state key -> scope), `final` the keys that take their
+    place when the run was clean and its collections were put to serve.
     """
 
     parts: Sequence[Part]
@@ -39,6 +40,7 @@ class Plan:
     listed: int = 0
     newest: int = 0
     scopes: Mapping[str, str] = field(default_factory=dict)
+    final: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

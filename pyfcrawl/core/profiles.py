@@ -23,8 +23,25 @@ from pyfcrawl.errors import ConfigurationError
 
 COLLECTION_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _SCOPE = re.compile(r"@[a-z0-9~-][a-z0-9._~-]*")
+_NPM_NAME = re.compile(rf"(?:{_SCOPE.pattern}/)?[A-Za-z0-9~-][A-Za-z0-9._~-]*")
 _QUOTES = "mend it there (texts with @, :, # and the like need quotes)"
 COLLECTION_NAME_RULE = "use letters, digits, '_', '.' and '-', not starting with '.' or '-'"
+
+
+@dataclass(frozen=True, slots=True)
+class Synonyms:
+    """Words that find the same; with a `root` only who types that finds the others, too."""
+
+    words: tuple[str, ...]
+    root: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """Packages, by name, that come first for a query, in that order."""
+
+    query: str
+    packages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +51,7 @@ class Profile:
     A project on PyPI belongs when one of its classifiers is, or lies below, one of
     `classifiers`; a package on npm when it has one of the keywords or scopes. `collection` and
     `title` are the name unless given. `quickstart` names a few projects on PyPI to try out.
+    `synonyms` and `pinned` improve the search where the index can make use of them.
     """
 
     name: str
@@ -43,6 +61,8 @@ class Profile:
     quickstart: tuple[str, ...] = ()
     collection: str = ""
     title: str = ""
+    synonyms: tuple[Synonyms, ...] = ()
+    pinned: tuple[Pinned, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "collection", self.collection or self.name)
@@ -141,12 +161,16 @@ class _Reader:
 
     def profile(self, name: str, node: yaml.Node) -> Profile:
         where = f"profile {name!r}"
-        optional = ("title", "collection", "npm", "quickstart")
+        optional = ("title", "collection", "npm", "quickstart", "search")
         keys = self.mapping(node, where, required=("classifiers",), optional=optional)
         npm_where = f"{where}, key 'npm'"
         npm = {}
         if "npm" in keys:
             npm = self.mapping(keys["npm"], npm_where, optional=("keywords", "scopes"))
+        search_where = f"{where}, key 'search'"
+        search = {}
+        if "search" in keys:
+            search = self.mapping(keys["search"], search_where, optional=("synonyms", "pinned"))
         return Profile(
             name=name,
             classifiers=self.texts(keys, "classifiers", where, _classifier),
@@ -155,7 +179,41 @@ class _Reader:
             quickstart=self.texts(keys, "quickstart", where, _project),
             collection=self.text(keys, "collection", where, _collection),
             title=self.text(keys, "title", where, _text),
+            synonyms=self.synonyms(search.get("synonyms"), f"{search_where}, key 'synonyms'"),
+            pinned=self.pinned(search.get("pinned"), f"{search_where}, key 'pinned'"),
         )
+
+    def synonyms(self, node: yaml.Node | None, where: str) -> tuple[Synonyms, ...]:
+        """Lists of words, and mappings of a root to words; () for no node."""
+        if node is None:
+            return ()
+        if not isinstance(node, yaml.SequenceNode) or not node.value:
+            problem = f"is {_described(node)}; write a list of lists such as [cms, content]"
+            raise self.error(node, where, problem)
+        return tuple(dict.fromkeys(self.synonym(each, where) for each in node.value))
+
+    def synonym(self, node: yaml.Node, where: str) -> Synonyms:
+        if isinstance(node, yaml.MappingNode):
+            keys = self.mapping(node, where, required=("root", "synonyms"))
+            root = self.text(keys, "root", where, _text)
+            words = self.texts(keys, "synonyms", where, _text)
+            if root.lower() in map(str.lower, words):
+                raise self.error(node, where, f"has {root[:80]!r} as its own synonym; drop it")
+            return Synonyms(words, root)
+        words = self.texts({"list": node}, "list", where, _text)
+        if len({each.lower() for each in words}) < 2:
+            raise self.error(node, where, f"is {_described(node)}; write two different words")
+        return Synonyms(words)
+
+    def pinned(self, node: yaml.Node | None, where: str) -> tuple[Pinned, ...]:
+        """Queries with the packages to come first; () for no node."""
+        if node is None:
+            return ()
+        if not isinstance(node, yaml.MappingNode) or not node.value:
+            problem = f"is {_described(node)}; write a mapping such as forms: [easyform]"
+            raise self.error(node, where, problem)
+        queries = self.mapping(node, where)
+        return tuple(Pinned(each, self.texts(queries, each, where, _package)) for each in queries)
 
     def mapping(
         self,
@@ -247,6 +305,13 @@ def _project(value: str) -> str:
     except InvalidName as error:
         raise ValueError("write the name of a project on PyPI") from error
     return value
+
+
+def _package(value: str) -> str:
+    try:
+        return value if _NPM_NAME.fullmatch(value) else _project(value)
+    except ValueError as error:
+        raise ValueError("write the name of a package on PyPI or npm") from error
 
 
 def _described(node: yaml.Node | None) -> str:

@@ -63,6 +63,7 @@ class Keeper:
             (keeper.work_finished, signals.work_finished),
             (keeper.item_lost, scrapy_signals.item_dropped),
             (keeper.item_lost, scrapy_signals.item_error),
+            (keeper.spider_idle, scrapy_signals.spider_idle),
             (keeper.spider_closed, scrapy_signals.spider_closed),
         ):
             crawler.signals.connect(receiver, signal)
@@ -152,11 +153,18 @@ class Keeper:
         names = set().union(*self._pending.values()) if self._pending else set()
         self._stats.set_value("pyfcrawl/pending", len(names))
 
+    def spider_idle(self) -> None:
+        """Nothing is left to do: say so when all of it went well."""
+        bad = sum(self._stats.get_value(f"pyfcrawl/{name}", 0) for name in ("failed", "refused"))
+        if self._plan.scopes and not (self._ledger.open or bad or self._stats.get_value(_ERROR)):
+            self._crawler.signals.send_catch_log(signals.run_clean)
+
     def spider_closed(self, spider: Spider, reason: str) -> None:
         """Close the account: a run that ended vouches for its listing, any run leaves a record."""
         self._stats.set_value("pyfcrawl/open", self._ledger.open)
         if self._ledger.open == 0 and reason == "finished":
             self._save(etag=self._plan.etag)
+            self._take_over()
         self._judge(reason)
         if self._state is None:
             return
@@ -168,6 +176,15 @@ class Keeper:
             self._state.close()
         except PyfcrawlError as error:
             self._stats.set_value(_ERROR, str(error))
+
+    def _take_over(self) -> None:
+        """Collections rebuilt beside others serve now: their cursors take over too."""
+        if self._state is None or not self._stats.get_value("pyfcrawl/switched"):
+            return
+        for key, final in self._plan.final.items():
+            cursor = self._state.cursor(key)
+            if cursor is not None:
+                self._advance(final, cursor, {}, set(self._state.pending(final)))
 
     def _judge(self, reason: str) -> None:
         """What makes a run a failure: it could read nothing at all, or left projects undone."""

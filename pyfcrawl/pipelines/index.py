@@ -22,7 +22,8 @@ from pyfcrawl import signals
 from pyfcrawl.core.names import package_id, release_id
 from pyfcrawl.errors import PyfcrawlError
 from pyfcrawl.items import GoneItem, ListingItem, PackageItem
-from pyfcrawl.stores.index import IndexWriter, Patch, WriteReport, open_writer
+from pyfcrawl.stores.index import IndexAddress, IndexWriter, Patch, WriteReport, open_writer
+from pyfcrawl.stores.rebuild import build_beside, discard, serve, switch
 
 logger = logging.getLogger(__name__)
 
@@ -51,40 +52,74 @@ class _Report:
 class IndexPipeline:
     """Writes items and answers for them to the keeper of the account."""
 
-    def __init__(self, crawler: Crawler, url: str) -> None:
+    def __init__(self, crawler: Crawler, address: IndexAddress) -> None:
         self._crawler = crawler
-        self._url = url
+        self._address = address
         self._writer: IndexWriter | None = None
         # One thread: the index has one writer, and the crawl's own thread never waits for it.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
         self._gathered: list[tuple[Item, asyncio.Future[_Report]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._rebuilt: dict[str, str] = {}
+        self._clean = False
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> IndexPipeline:
-        """INDEX_URL says which index."""
-        return cls(crawler, crawler.settings["INDEX_URL"])
+        """INDEX_URL and the TYPESENSE settings say which index."""
+        pipeline = cls(crawler, IndexAddress.of(crawler.settings))
+        crawler.signals.connect(pipeline.run_clean, signals.run_clean)
+        return pipeline
+
+    def run_clean(self) -> None:
+        """All that was planned is done and nothing failed."""
+        self._clean = True
 
     async def open_spider(self) -> None:
         """Open the index and make the collections of the run."""
         arguments = getattr(self._crawler.spider, "arguments", None)
-        profiles = arguments.profiles if arguments else ()
+        names = [each.collection for each in arguments.profiles] if arguments else []
         try:
-            await self._in_thread(self._open, [each.collection for each in profiles])
+            await self._in_thread(self._open, names, bool(arguments and arguments.recreate))
         except PyfcrawlError as error:
             self._stats.set_value("pyfcrawl/error", str(error))
             raise CloseSpider("error") from None
+        self._crawler.signals.send_catch_log(signals.index_opened, serving=self._rebuilt)
 
-    def _open(self, collections: list[str]) -> None:
-        self._writer = open_writer(self._url)
+    def _open(self, collections: list[str], recreate: bool) -> None:
+        self._writer = open_writer(self._address)
         for collection in collections:
-            self._writer.create(collection)
+            serve(self._writer, collection)
+            if recreate:
+                self._rebuilt[collection] = build_beside(self._writer, collection)
 
     async def close_spider(self) -> None:
         """Close the index; every item has been answered by now."""
-        if self._writer is not None:
-            await self._in_thread(self._writer.close)
-        self._thread.shutdown()
+        try:
+            if self._rebuilt:
+                await self._in_thread(self._put_to_serve)
+        except PyfcrawlError as error:
+            self._stats.set_value("pyfcrawl/error", str(error))
+        finally:
+            if self._writer is not None:
+                await self._in_thread(self._writer.close)
+            self._thread.shutdown()
+
+    def _put_to_serve(self) -> None:
+        """A clean run's new versions take over; any other's are thrown away."""
+        assert self._writer is not None
+        for name, version in self._rebuilt.items():
+            if self._clean:
+                switch(self._writer, name, version)
+            else:
+                discard(self._writer, version)
+        if self._clean:
+            self._stats.set_value("pyfcrawl/switched", True)
+        elif not self._stats.get_value("pyfcrawl/error"):
+            self._stats.set_value(
+                "pyfcrawl/error",
+                "recreate=yes: the crawl did not end clean, so what was indexed before goes on "
+                "serving; run it again",
+            )
 
     async def process_item(self, item: Any) -> Any:
         """Write one item; returns the document of a release, drops the rest when it is done."""

@@ -25,12 +25,19 @@ _NAMES = (
     "filter",
     "limit",
     "releases",
+    "recreate",
 )
+
+#: Arguments with which a run doesn't see the whole registry.
+_PARTIAL = ("mode", "names", "quickstart", "match", "limit", "filter")
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What `scrapy crawl pypi` was asked to do; names are normalised."""
+    """What `scrapy crawl pypi` was asked to do; names are normalised.
+
+    `recreate` builds a new version of each collection beside the one that serves.
+    """
 
     profiles: tuple[Profile, ...]
     mode: str = "sync"
@@ -39,6 +46,7 @@ class Arguments:
     filter: bool = True
     limit: int | None = None
     latest_only: bool = False
+    recreate: bool = False
 
 
 def parse(
@@ -55,7 +63,14 @@ def parse(
                 f"argument {name}={given[name]} is not known; there are {', '.join(_NAMES)}"
             )
     chosen = _profiles(given, profiles, default_profile)
+    recreate = _yes(given, "recreate", "no")
+    partial = [name for name in _PARTIAL if name in given]
+    if recreate and partial:
+        raise ConfigurationError(
+            f"recreate=yes builds a whole collection, so it goes without {partial[0]}="
+        )
     return Arguments(
+        recreate=recreate,
         profiles=chosen,
         mode=_choice(given, "mode", MODES),
         names=_project_names(given, chosen),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from scrapy import Request
 
 from pyfcrawl.errors import SourceError
 from pyfcrawl.sources import pypi
@@ -19,7 +22,30 @@ _SHRUNK = 0.5
 _MANY = 1000
 
 
-def validator(selections: Sequence[Selection]) -> str:
+def listing_request(
+    root: str,
+    selections: Sequence[Selection],
+    callback: Callable[..., Any],
+    errback: Callable[..., Any],
+) -> Request:
+    """The request for the Simple index; conditional when all of `selections` are in step with it.
+
+    Without selections it is asked for whatever was there before.
+    """
+    headers = {"Accept": pypi.SIMPLE_JSON}
+    if etag := _validator(selections):
+        headers["If-None-Match"] = etag
+    return Request(
+        pypi.index_url(root),
+        headers=headers,
+        callback=callback,
+        errback=errback,
+        dont_filter=True,
+        meta={"handle_httpstatus_list": [304]},
+    )
+
+
+def _validator(selections: Sequence[Selection]) -> str:
     """The ETag to ask the listing with: "" when an unchanged listing would still mean work."""
     etags = {each.cursor.etag if each.cursor else "" for each in selections}
     if len(etags) != 1 or any(each.pending for each in selections):

@@ -32,10 +32,10 @@ from pyfcrawl.errors import PyfcrawlError, SourceError
 from pyfcrawl.items import GoneItem, ListingItem, PackageItem
 from pyfcrawl.sources import pypi, pypi_visit
 from pyfcrawl.spiders.arguments import Arguments, parse
-from pyfcrawl.spiders.listing import read_listing, unlisted, validator
+from pyfcrawl.spiders.listing import listing_request, read_listing, unlisted
 from pyfcrawl.spiders.selection import REGISTRY, Selection, all_classifiers, open_selections
 from pyfcrawl.spiders.worklist import Worklist
-from pyfcrawl.stores.index import IndexReader, open_reader
+from pyfcrawl.stores.index import IndexAddress, IndexReader, open_reader
 from pyfcrawl.stores.state import open_state
 
 _RELEASES_FIRST = 10  # what was begun gets done before further projects
@@ -50,18 +50,19 @@ class PypiSpider(Fetching):
     name = REGISTRY
 
     def __init__(
-        self, arguments: Arguments, root: str, index_url: str, state_url: str, batch_size: int
+        self, arguments: Arguments, root: str, index: IndexAddress, state_url: str, batch_size: int
     ) -> None:
         super().__init__()
         self.arguments = arguments
         self.batch_size = batch_size
         self._root = root
-        self._index_url = index_url
+        self._index = index
         self._state_url = state_url
         self._selections: list[Selection] = []
         self._classifiers: list[str] = []
         self._reader: IndexReader | None = None
         self._etag = ""
+        self._serving: dict[str, str] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **given: str) -> PypiSpider:
@@ -70,12 +71,17 @@ class PypiSpider(Fetching):
         spider = cls(
             cls.check(settings, given),
             root=settings["PYPI_ROOT"].rstrip("/"),
-            index_url=settings["INDEX_URL"],
+            index=IndexAddress.of(settings),
             state_url=settings["STATE_URL"],
             batch_size=settings.getint("BATCH_SIZE"),
         )
         spider._set_crawler(crawler)
+        crawler.signals.connect(spider.index_opened, signals.index_opened)
         return spider
+
+    def index_opened(self, serving: dict[str, str]) -> None:
+        """By which names this run reads and writes its collections."""
+        self._serving = serving
 
     @classmethod
     def check(cls, settings: BaseSettings, given: Mapping[str, str]) -> Arguments:
@@ -84,10 +90,10 @@ class PypiSpider(Fetching):
         return parse(given, profiles, settings["DEFAULT_PROFILE"])
 
     def _open(self) -> None:
-        self._reader = open_reader(self._index_url)
+        self._reader = open_reader(self._index)
         state = open_state(self._state_url, readonly=True)
         try:
-            self._selections = open_selections(self.arguments, self._reader, state)
+            self._selections = open_selections(self.arguments, self._serving, self._reader, state)
         finally:
             state.close()
         self._classifiers = all_classifiers(self._selections)
@@ -108,7 +114,8 @@ class PypiSpider(Fetching):
             raise self._fatal(str(error)) from None
         names = self._names()
         if names is None:
-            yield self._listing_request()
+            known = self._selections if self._in_step else ()
+            yield listing_request(self._root, known, self.parse_listing, self.listing_failed)
             worklist = await self._listed
         else:
             entries = [(name, 0) for name in names if self._named_like(name)]
@@ -137,19 +144,6 @@ class PypiSpider(Fetching):
     def _in_step(self) -> bool:
         """Whether this run sees everything that changed since the cursor."""
         return self.arguments.mode == "sync" and not self.arguments.match
-
-    def _listing_request(self) -> Request:
-        headers = {"Accept": pypi.SIMPLE_JSON}
-        if self._in_step and (etag := validator(self._selections)):
-            headers["If-None-Match"] = etag
-        return Request(
-            pypi.index_url(self._root),
-            headers=headers,
-            callback=self.parse_listing,
-            errback=self.listing_failed,
-            dont_filter=True,
-            meta={"handle_httpstatus_list": [304]},
-        )
 
     def parse_listing(self, response: Response) -> Request | None:
         """Compare the listing with cursors and index: what `start` goes on to visit."""
@@ -203,7 +197,8 @@ class PypiSpider(Fetching):
     def _plan(self, worklist: Worklist) -> Plan:
         scopes = {each.key: each.scope for each in self._selections}
         plan = worklist.plan(self._etag if self._in_step else "", scopes)
-        return replace(plan, end=None) if self.arguments.match else plan
+        final = {f"{REGISTRY}/{new}": f"{REGISTRY}/{old}" for old, new in self._serving.items()}
+        return replace(plan, end=None if self.arguments.match else plan.end, final=final)
 
     def _target(self, visit: Visit) -> Target:
         return Target(

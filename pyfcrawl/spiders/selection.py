@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from pyfcrawl.core.names import normalized
 from pyfcrawl.core.profiles import Profile
@@ -48,10 +48,21 @@ class Selection:
 
 
 def open_selections(
-    arguments: Arguments, reader: IndexReader, state: StateReader
+    arguments: Arguments, serving: Mapping[str, str], reader: IndexReader, state: StateReader
 ) -> list[Selection]:
-    """The selections of a run. Raises UnknownCollectionError when a collection isn't there."""
-    return [_select(profile, arguments, reader, state) for profile in arguments.profiles]
+    """The selections of a run; `serving` maps collections to those to use in their place.
+
+    Raises UnknownCollectionError when a collection isn't there.
+    """
+    return [
+        _select(
+            replace(profile, collection=serving.get(profile.collection, profile.collection)),
+            arguments,
+            reader,
+            state,
+        )
+        for profile in arguments.profiles
+    ]
 
 
 def _select(

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 from pyfcrawl.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pyfcrawl.stores.typesense import TypesenseAddress
 
 Document = dict[str, Any]
 
@@ -173,29 +177,89 @@ class IndexWriter(IndexReader, Protocol):
         """Remove all documents and facts of packages; returns how many documents."""
 
 
-def open_reader(url: str) -> IndexReader:
-    """The index at `url` for reading: `sqlite:///relative/path.db` or `sqlite:////abs/path.db`.
+@dataclass(frozen=True, slots=True)
+class IndexAddress:
+    """Where an index is and how to get in.
+
+    `url` is `sqlite:///relative/path.db`, `sqlite:////absolute/path.db`, or for a Typesense server
+    `typesense+http://host:port` (or https), which needs `api_key`. `timeout` is for one answer of
+    a server and `wait` for how long it is waited for in all, in seconds.
+    """
+
+    url: str
+    api_key: str = field(default="", repr=False)
+    timeout: float = 10
+    wait: float = 300
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> IndexAddress:
+        """The address that INDEX_URL, TYPESENSE_API_KEY, TYPESENSE_TIMEOUT, INDEX_WAIT give."""
+        return cls(
+            url=str(settings["INDEX_URL"]),
+            api_key=str(settings["TYPESENSE_API_KEY"] or ""),
+            timeout=float(settings["TYPESENSE_TIMEOUT"]),
+            wait=float(settings["INDEX_WAIT"]),
+        )
+
+
+def open_reader(address: IndexAddress | str) -> IndexReader:
+    """The index at `address` (or a URL that needs no more) for reading.
 
     An index that doesn't exist yet has no collections. Raises ConfigurationError for a URL of
     another kind, StoreError when what is there can't be read.
     """
+    where = _address(address)
+    if where.url.startswith("typesense+"):
+        from pyfcrawl.stores.typesense import TypesenseReader
+
+        return TypesenseReader(_typesense(where))
     from pyfcrawl.stores.sqlite import SqliteReader
 
-    return SqliteReader(_sqlite_path(url))
+    return SqliteReader(_sqlite_path(where.url))
 
 
-def open_writer(url: str) -> IndexWriter:
-    """The index at `url` for writing, made if it isn't there. URLs and errors as open_reader."""
+def open_writer(address: IndexAddress | str) -> IndexWriter:
+    """The index at `address` for writing, made if it isn't there; addresses as open_reader."""
+    where = _address(address)
+    if where.url.startswith("typesense+"):
+        from pyfcrawl.stores.typesense import TypesenseWriter
+
+        return TypesenseWriter(_typesense(where))
     from pyfcrawl.stores.sqlite import SqliteWriter
 
-    return SqliteWriter(_sqlite_path(url))
+    return SqliteWriter(_sqlite_path(where.url))
+
+
+def _address(given: IndexAddress | str) -> IndexAddress:
+    return given if isinstance(given, IndexAddress) else IndexAddress(given)
+
+
+def _typesense(address: IndexAddress) -> TypesenseAddress:
+    from pyfcrawl.stores.typesense import TypesenseAddress
+
+    try:
+        parts = urlsplit(address.url.removeprefix("typesense+"))
+        host, port = parts.hostname or "", parts.port or 8108
+    except ValueError as error:
+        raise ConfigurationError(
+            f"index URL {ascii(address.url)[:200]} can't be used ({error}): give "
+            "typesense+http://host:port, or TYPESENSE_HOST and TYPESENSE_PORT"
+        ) from error
+    return TypesenseAddress(
+        host=host,
+        port=port,
+        protocol=parts.scheme,
+        api_key=address.api_key,
+        timeout=address.timeout,
+        wait=address.wait,
+    )
 
 
 def _sqlite_path(url: str) -> str:
     scheme, _, path = str(url).partition(":///")
     if scheme != "sqlite" or not path or "\0" in path:
         raise ConfigurationError(
-            f"index URL {ascii(url)[:200]} can't be used: give sqlite:///relative/path.db or"
-            " sqlite:////absolute/path.db"
+            f"index URL {ascii(url)[:200]} can't be used: give sqlite:///relative/path.db,"
+            " sqlite:////absolute/path.db or typesense+http://host:port"
         )
     return path

@@ -19,6 +19,9 @@ from pyfcrawl.pipelines.index import IndexPipeline
 from pyfcrawl.stores.index import open_reader
 
 
+SERVER = {"TYPESENSE_API_KEY": "", "TYPESENSE_TIMEOUT": 10, "INDEX_WAIT": 10}
+
+
 def release(name: str, version: str = "1.0", **fields: Any) -> PackageItem:
     """A release on its way into collection "c", its document built, `fields` forced on it."""
     item = PackageItem("pypi", name, version, ["c"], {}, {"is_latest": True}, visit=f"0:0:{name}")
@@ -28,9 +31,9 @@ def release(name: str, version: str = "1.0", **fields: Any) -> PackageItem:
 
 def write(path: Path, *items: Any) -> tuple[list[Any], dict[str, str], list[str], Any]:
     """Outcome of each item, visits failed with reasons, visits finished, and the stats."""
-    crawler = get_crawler(Spider, {"INDEX_URL": f"sqlite:///{path}"})
+    crawler = get_crawler(Spider, {"INDEX_URL": f"sqlite:///{path}", **SERVER})
     crawler.spider = SimpleNamespace(
-        arguments=SimpleNamespace(profiles=[SimpleNamespace(collection="c")])
+        arguments=SimpleNamespace(profiles=[SimpleNamespace(collection="c")], recreate=False)
     )
 
     async def close(reason: str) -> None:
