@@ -6,29 +6,35 @@
 and enrichment. Speed: our writer against a loop that only posts the lines which our writer sends,
 500 at a time, in turns, each into a collection of its own on one server. Memory: a server with
 our schema against one whose schema indexes every field, both filled with the same documents.
+Rebuild: searches that fail while the collection is built anew and switched.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import cycle
 from pathlib import Path
 from random import Random
+from statistics import quantiles
 from typing import Any
 
+import msgspec
 from common import table
 from search import RELEASES, Text, documents
 
 from pyfcrawl.core.document import FIELDS, Owner, Type, owned_by
-from pyfcrawl.stores.index import Patch, WriteReport
-from pyfcrawl.stores.typesense import TypesenseWriter
-from pyfcrawl.stores.typesense_rows import FACTS, with_more
+from pyfcrawl.stores.index import Patch, Query, WriteReport
+from pyfcrawl.stores.rebuild import recreate, serve
+from pyfcrawl.stores.typesense import TypesenseReader, TypesenseWriter
+from pyfcrawl.stores.typesense_client import Connection
+from pyfcrawl.stores.typesense_rows import with_more
 from pyfcrawl.stores.typesense_schema import IS_HEAD, SYMBOLS, TOKEN_SEPARATORS, schema
 from pyfcrawl.stores.typesense_server import BATCH, Server
 from pyfcrawl.stores.typesense_write import prepared
@@ -36,6 +42,8 @@ from tests.stores.typesense_server import TypesenseServer
 
 PACKAGES = 12_500
 TURNS = 4
+#: Seconds a server gets to come to rest before its memory is measured.
+SETTLING = 3.0
 #: A README's words, so that a document has some 4 kB.
 README_WORDS = {"first_chapter": 25, "main_content": 85, "changelog": 25}
 CLASSIFIERS = [
@@ -194,7 +202,7 @@ def speed(given: list[dict[str, Any]]) -> None:
     share = len(given) // TURNS
     with server() as started:
         writer = TypesenseWriter(started.address())
-        target = writer._server
+        target = Server(writer_connection(writer))
         writer.create("ours")
         target.make_collection(schema("bare"))
         stall = Stall()
@@ -230,27 +238,13 @@ def speed(given: list[dict[str, Any]]) -> None:
     print(f"Another thread of our process waited {longest:.0f} ms at most (aim: below 50).\n")
 
 
-def loaded(make: Callable[[TypesenseWriter], None], given: list[dict[str, Any]]) -> float:
-    """MB of a server that holds the documents in a collection that `make` makes."""
-    random = Random(7)
+def loaded(fill: Callable[[TypesenseWriter], object]) -> float:
+    """MB of a server's memory once it is filled."""
     with server() as started:
         writer = TypesenseWriter(started.address())
-        target = writer._server
-        make(writer)
-        known: dict[str, dict[str, Any]] = {}
-        heads = (each | known.setdefault(each["package_id"], facts(random)) for each in given)
-        if target.collection("ours"):
-            writer.upsert("ours", given)
-            patches = (Patch(each["package_id"], facts(random)) for each in given[::RELEASES])
-            writer.patch("ours", patches)
-        else:
-            import msgspec
-
-            while batch := list(islice(heads, BATCH)):
-                lines = [msgspec.json.encode(each | {"id": each["identifier"]}) for each in batch]
-                bare(target, "every", lines)
+        fill(writer)
         writer.close()
-        time.sleep(2)
+        time.sleep(SETTLING)
         return _resident(started.pid)
 
 
@@ -262,9 +256,26 @@ def _resident(pid: int) -> float:
 
 def memory(given: list[dict[str, Any]]) -> None:
     """Our schema and one that indexes everything, each on a server of its own."""
-    empty = loaded(lambda writer: writer._server.make_collection(schema("ours")) and None, [])
-    ours = loaded(lambda writer: writer.create("ours") and None, given)
-    every = loaded(lambda writer: writer._server.make_collection(every_field("every")) and None, given)
+    random = Random(7)
+    known = {each["package_id"]: facts(random) for each in given}
+
+    def fill_ours(writer: TypesenseWriter) -> None:
+        writer.create("ours")
+        writer.upsert("ours", given)
+        writer.patch("ours", (Patch(package, fields) for package, fields in known.items()))
+
+    def fill_every(writer: TypesenseWriter) -> None:
+        target = Server(writer_connection(writer))
+        target.make_collection(every_field("every"))
+        for start in range(0, len(given), BATCH):
+            lines = [
+                msgspec.json.encode(each | known[each["package_id"]] | {"id": each["identifier"]})
+                for each in given[start : start + BATCH]
+            ]
+            bare(target, "every", lines)
+
+    empty = loaded(lambda writer: writer.create("ours"))
+    ours, every = loaded(fill_ours), loaded(fill_every)
     table(
         [
             ("memory of the server", "MB", "% of every field"),
@@ -277,20 +288,91 @@ def memory(given: list[dict[str, Any]]) -> None:
     print(f"{each:.0f} MB for each 10,000 documents, and {empty:.0f} MB for the server itself.\n")
 
 
+def writer_connection(writer: TypesenseWriter) -> Connection:
+    """A connection of its own to the server a writer writes to."""
+    return Connection(writer.address)
+
+
+class Reads(threading.Thread):
+    """Searches one after the other until told to end: seconds each took, and what failed."""
+
+    def __init__(self, started: TypesenseServer, words: Sequence[str]) -> None:
+        super().__init__(daemon=True)
+        self._reader = TypesenseReader(started.address(wait=0.0))
+        self._words = words
+        self._ended = threading.Event()
+        self.took: list[float] = []
+        self.errors: list[str] = []
+
+    def run(self) -> None:
+        for word in cycle(self._words):
+            if self._ended.is_set():
+                break
+            query = Query(text=word, facets=["framework_versions"])
+            try:
+                self.took.append(timed(lambda query=query: self._reader.search("serving", query)))
+            except Exception as error:  # counted, whatever it is
+                self.errors.append(str(error))
+        self._reader.close()
+
+    def end(self) -> None:
+        """Stop."""
+        self._ended.set()
+        self.join()
+
+
+def rebuild(given: list[dict[str, Any]], words: Sequence[str]) -> None:
+    """A rebuild of all documents while somebody searches without a pause."""
+    with server() as started:
+        writer = TypesenseWriter(started.address())
+        serve(writer, "serving")
+        writer.upsert("serving", given)
+        before = Reads(started, words)
+        before.start()
+        time.sleep(5)
+        before.end()
+        meanwhile = Reads(started, words)
+        meanwhile.start()
+        seconds = timed(lambda: recreate(writer, "serving"))
+        meanwhile.end()
+        found = writer.collection("serving")
+        writer.close()
+    if found is None or found.documents != len(given):
+        sys.exit(f"rebuilt to {found}, not {len(given)} documents")
+    table(
+        [
+            ("searches", "number", "errors", "p50 ms", "p99 ms"),
+            ("before", *_numbers(before)),
+            (f"while rebuilding ({seconds:.0f} s; aim: 0 errors)", *_numbers(meanwhile)),
+        ]
+    )
+    for each in meanwhile.errors[:3]:
+        print(each)
+
+
+def _numbers(reads: Reads) -> tuple[int, int, float, float]:
+    percent = quantiles(reads.took, n=100)
+    return len(reads.took), len(reads.errors), percent[49] * 1000, percent[98] * 1000
+
+
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the documents")
-    parser.add_argument("--only", choices=["speed", "memory"], help="one of the two")
+    parser.add_argument("--only", choices=["speed", "memory", "rebuild"], help="one of the three")
     chosen = parser.parse_args()
     text = Text(Random(1))
     count = PACKAGES // 10 if chosen.quick else PACKAGES
     given = [full(each, text.random) for each in documents(count, text)]
-    print(f"{len(given):,} documents\n")
-    if chosen.only != "memory":
+    gc.freeze()  # or collecting garbage would look like a stall of ours
+    size = sum(len(msgspec.json.encode(each)) for each in given) / len(given)
+    print(f"{len(given):,} documents of {size / 1000:.1f} kB\n")
+    if chosen.only in (None, "speed"):
         speed(given)
-    if chosen.only != "speed":
+    if chosen.only in (None, "memory"):
         memory(given)
+    if chosen.only in (None, "rebuild"):
+        rebuild(given, [text.of(1) for _ in range(500)])
 
 
 if __name__ == "__main__":

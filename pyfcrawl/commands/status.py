@@ -87,7 +87,8 @@ class Command(Frame, ScrapyCommand):
         if opts.profile_name is not None:
             return [Target(each.collection, each) for each in select(known, opts.profile_name)]
         targets = [Target(each.collection, each) for each in known.values()]
-        taken = {each.collection for each in targets}
+        # A version that serves under a profile's name has been told of there.
+        taken = {each.collection for each in targets} | set(reader.aliases().values())
         return targets + [
             Target(each.name) for each in reader.collections() if each.name not in taken
         ]

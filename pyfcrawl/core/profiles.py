@@ -200,7 +200,7 @@ class _Reader:
             if root.lower() in map(str.lower, words):
                 raise self.error(node, where, f"has {root[:80]!r} as its own synonym; drop it")
             return Synonyms(words, root)
-        words = self.texts({"list": node}, "list", where, _text)
+        words = self.entries(node, where, _text)
         if len({each.lower() for each in words}) < 2:
             raise self.error(node, where, f"is {_described(node)}; write two different words")
         return Synonyms(words)
@@ -245,14 +245,13 @@ class _Reader:
         self, keys: dict[str, yaml.Node], key: str, where: str, check: Callable[[str], str]
     ) -> tuple[str, ...]:
         """The list under `key`, doubles dropped, () when the key is absent."""
-        if key not in keys:
-            return ()
-        node = keys[key]
+        return self.entries(keys[key], f"{where}, key {key!r}", check) if key in keys else ()
+
+    def entries(self, node: yaml.Node, where: str, check: Callable[[str], str]) -> tuple[str, ...]:
         if not isinstance(node, yaml.SequenceNode) or not node.value:
             problem = f"is {_described(node)}; write a list with at least one text"
-            raise self.error(node, f"{where}, key {key!r}", problem)
-        entries = [self.checked(each, f"{where}, key {key!r}", check) for each in node.value]
-        return tuple(dict.fromkeys(entries))
+            raise self.error(node, where, problem)
+        return tuple(dict.fromkeys(self.checked(each, where, check) for each in node.value))
 
     def text(
         self, keys: dict[str, yaml.Node], key: str, where: str, check: Callable[[str], str]

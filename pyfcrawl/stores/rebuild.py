@@ -64,15 +64,16 @@ def recreate(
     name: str,
     keep_old: bool = False,
     say: Say = lambda _: None,
-    made: Say = lambda _: None,
+    ready: Say = lambda _: None,
     in_flight: float = 0.5,
 ) -> Rebuilt:
     """Copy what serves as `name` into a new version with the current schema, which takes over.
 
     What is written to the old one meanwhile reaches the new one, too. Ended by anything before
-    the new one took over, the old one serves as before and nothing is left. `made` is told the
-    name of the new version while it is empty. `in_flight` is how many seconds a write may take
-    that was sent before the change. Raises UnknownCollectionError and StoreError.
+    the new one took over, the old one serves as before and nothing is left. `ready` is told the
+    name of the new version when it is full, but doesn't serve yet. `in_flight` is how many
+    seconds a write may take that was sent before the change. Raises UnknownCollectionError and
+    StoreError.
     """
     serving = serving_as(writer, name)
     _check_kept(serving, keep_old)
@@ -83,10 +84,10 @@ def recreate(
         say(f"{serving.info.name} is no alias yet: it will be missing for a moment, this once")
     with _half_made(writer, version, serving):
         _make(writer, version, serving, keep_old)
-        made(version)
         copy = Copy(writer, serving.info.name, version)
         _fill(copy, serving, say)
         copy.check()
+        ready(version)
         _catch_up(copy, serving, say)
         _hand_over(writer, serving, version)
     _finish(writer, serving, version, copy, keep_old, say, in_flight)

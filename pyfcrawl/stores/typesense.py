@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from pyfcrawl.core.document import Field
 from pyfcrawl.errors import StoreError
+from pyfcrawl.stores import typesense_stream as stream
 from pyfcrawl.stores.conditions import planned
 from pyfcrawl.stores.index import (
     CollectionInfo,
@@ -22,7 +22,6 @@ from pyfcrawl.stores.index import (
     SearchResult,
     WriteReport,
 )
-from pyfcrawl.stores.sqlite import distinct
 from pyfcrawl.stores.sqlite_labels import chunks
 from pyfcrawl.stores.sqlite_rows import is_key
 from pyfcrawl.stores.typesense_client import Connection
@@ -39,16 +38,21 @@ from pyfcrawl.stores.typesense_schema import (
 )
 from pyfcrawl.stores.typesense_search import Labels, Search
 from pyfcrawl.stores.typesense_server import BATCH, PAGE, Server, any_of, check_name
-from pyfcrawl.stores.typesense_write import CollectionWriter, prepared
+from pyfcrawl.stores.typesense_write import CollectionWriter
 
 T = TypeVar("T")
 
 
 class TypesenseReader:
-    """IndexReader over a Typesense server, for any number of threads."""
+    """IndexReader over a Typesense server, for any number of threads.
+
+    The server itself follows aliases, each time it is asked, so that one may be switched and what
+    it pointed at be removed while somebody reads.
+    """
 
     def __init__(self, address: TypesenseAddress) -> None:
         """Nothing is asked of the server yet. Raises ConfigurationError for a wrong address."""
+        self.address = address
         self._server = Server(Connection(address))
         self._labels = Labels()
 
@@ -69,16 +73,15 @@ class TypesenseReader:
 
     def get(self, collection: str, identifier: str) -> Document | None:
         """As IndexReader.get."""
-        true_name = self._true_name(collection)
-        found = self._server.by_id(true_name, [identifier]).get(identifier)
+        found = self._server.by_id(collection, [identifier]).get(identifier)
         return document(found, fields_named(None)) if found else None
 
     def releases(self, collection: str, package_id: str) -> list[Document]:
         """As IndexReader.releases."""
-        true_name = self._true_name(collection)
+        self._server.known(collection)
         if not is_key(package_id):
             return []
-        stored = self._server.by_package(true_name, [key(package_id)])
+        stored = self._server.by_package(collection, [key(package_id)])
         found = [document(each, fields_named(None)) for each in stored]
         found = [each for each in found if each["package_id"] == package_id]
         found.sort(key=lambda each: (each["version_sortable"] or "", each["version"]), reverse=True)
@@ -89,11 +92,11 @@ class TypesenseReader:
     ) -> dict[str, dict[str, Document]]:
         """As IndexReader.known. Raises QueryError for a field that doesn't exist."""
         chosen = fields_named(fields)
-        true_name = self._true_name(collection)
+        self._server.known(collection)
         wanted = dict.fromkeys(filter(is_key, package_ids))
         found: dict[str, dict[str, Document]] = {}
         stored = self._server.by_package(
-            true_name, map(key, wanted), [*fields, "package_id", "version"]
+            collection, map(key, wanted), [*fields, "package_id", "version"]
         )
         for each in stored:
             if each["package_id"] in wanted:
@@ -103,11 +106,11 @@ class TypesenseReader:
 
     def package_ids(self, collection: str, registry: str) -> dict[str, str]:
         """As IndexReader.package_ids."""
-        true_name = self._true_name(collection)
+        self._server.known(collection)
         if not is_key(registry):
             return {}
         chosen = f"{any_of(facet_key('registry'), [key(registry)])} && {IS_HEAD}:=true"
-        stored = self._server.export(true_name, ["package_id", "name"], chosen)
+        stored = self._server.export(collection, ["package_id", "name"], chosen)
         return {each["package_id"]: each["name"] for each in stored}
 
     def iterate(self, collection: str, fields: Sequence[str] | None = None) -> Iterator[Document]:
@@ -117,7 +120,8 @@ class TypesenseReader:
         meanwhile may be seen.
         """
         chosen = fields_named(fields)
-        return self._pages(self._true_name(collection), chosen, fields)
+        self._server.known(collection)
+        return self._pages(collection, chosen, fields)
 
     def _pages(
         self, collection: str, chosen: list[Field], names: Sequence[str] | None
@@ -132,14 +136,11 @@ class TypesenseReader:
     def search(self, collection: str, query: Query) -> SearchResult:
         """As IndexReader.search. `corrected` stays empty: the server doesn't tell."""
         plan = planned(query)
-        return Search(self._server, self._true_name(collection), plan, self._labels).run()
+        return Search(self._server, collection, plan, self._labels).run()
 
     def close(self) -> None:
         """As IndexReader.close."""
         self._server.connection.close()
-
-    def _true_name(self, collection: str) -> str:
-        return str(self._server.known(collection)["name"])
 
     def _info(self, retrieved: dict[str, Any]) -> CollectionInfo:
         name = str(retrieved["name"])
@@ -203,32 +204,19 @@ class TypesenseWriter(TypesenseReader):
         check_name(name)
         if any(each["name"] == name for each in self._server.collections()):
             raise StoreError(f"alias {name} is the name of a collection: choose another name")
-        self._server.set_alias(name, self._true_name(collection))
+        self._server.set_alias(name, str(self._server.known(collection)["name"]))
 
     def upsert(self, collection: str, documents: Iterable[Document]) -> WriteReport:
-        """As IndexWriter.upsert, in batches of up to 500.
-
-        While the server takes in one batch the next one is made ready.
-        """
+        """As IndexWriter.upsert, in batches of up to 500, two of them under way at once."""
         self._check_companions(self._server.known(collection))
-        writer = CollectionWriter(self._server, collection)
-        report = WriteReport()
-        with self._lock, ThreadPoolExecutor(1, "typesense") as thread:
-            underway: Future[WriteReport] | None = None
-            for batch in distinct(documents, BATCH):
-                sound = prepared(batch, report)
-                if underway:
-                    _add(report, underway.result())
-                underway = thread.submit(writer.upsert, sound)
-            if underway:
-                _add(report, underway.result())
-        return report
+        with self._lock:
+            return stream.upsert(CollectionWriter(self._server, collection), documents)
 
     def patch(self, collection: str, patches: Iterable[Patch]) -> WriteReport:
         """As IndexWriter.patch, in batches of up to 500."""
         report = WriteReport()
         for part in self._each(collection, patches, CollectionWriter.patch):
-            _add(report, part)
+            stream.add(report, part)
         return report
 
     def delete(self, collection: str, identifiers: Iterable[str]) -> int:
@@ -252,12 +240,6 @@ class TypesenseWriter(TypesenseReader):
             with self._lock:
                 result = action(writer, batch)
             yield result
-
-
-def _add(report: WriteReport, part: WriteReport) -> None:
-    report.written += part.written
-    report.unchanged += part.unchanged
-    report.refused += part.refused
 
 
 def _listed(texts: Sequence[str]) -> str:

@@ -7,9 +7,10 @@ are short, silent and blind to a server that still loads its data.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,12 @@ _FIRST_DELAY = 0.25
 _LONGEST_DELAY = 15.0
 #: While it catches up with its log a server is looked at more often than one that is down.
 _CATCHING_UP_DELAY = 1.0
+
+#: A server that answered so many seconds ago has not been restarted since.
+_TRUSTED = 1.0
+#: Writes queued at a server that is merely busy, and how often they must have been seen.
+_FEW = 8
+_LOOKS = 4
 
 #: Answers that a later try may better: overload, a proxy without its server, a server loading.
 _PASSING = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
@@ -108,7 +115,9 @@ class Connection:
             )
         )
         self._closed = threading.Event()
-        self._caught_up = False
+        #: When the server last answered, by the monotonic clock; long ago if it has to catch up.
+        self._answered = -math.inf
+        self._tells_status = True
         # It tells of every single request, at INFO.
         quiet = logging.getLogger("httpx")
         if quiet.level == logging.NOTSET:
@@ -135,12 +144,15 @@ class Connection:
         patience = _Patience(self)
         while True:
             try:
-                if not self._caught_up:
+                if time.monotonic() - self._answered > _TRUSTED:
                     self._catch_up(patience)
-                return self._send_once(method, path, params, content)
+                answer = self._send_once(method, path, params, content)
             except _PassingError as error:
-                self._caught_up = False
+                self._answered = -math.inf
                 patience.wait(str(error))
+            else:
+                self._answered = time.monotonic()
+                return answer
 
     def json(
         self,
@@ -148,34 +160,56 @@ class Connection:
         path: str,
         params: Mapping[str, Any] | None = None,
         body: Any = None,
-    ) -> Any:
-        """The answer's JSON value; errors as `send`."""
-        text = self.send(method, path, params, body)
+        holds: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """The answer's JSON object, which must hold these names; errors as `send`."""
+        answer = self._decoded(self.send(method, path, params, body))
+        if not isinstance(answer, dict) or any(name not in answer for name in holds):
+            raise self._stranger()
+        return answer
+
+    def json_list(self, path: str) -> list[Any]:
+        """The answer's JSON array, of a GET; errors as `send`."""
+        answer = self._decoded(self.send("GET", path))
+        if not isinstance(answer, list):
+            raise self._stranger()
+        return answer
+
+    def _decoded(self, text: str) -> Any:
         try:
             return msgspec.json.decode(text)
         except msgspec.DecodeError:
-            raise StoreError(
-                f"{self.address} answers something else than JSON: check TYPESENSE_HOST and"
-                " TYPESENSE_PORT"
-            ) from None
+            raise self._stranger() from None
+
+    def _stranger(self) -> StoreError:
+        return StoreError(
+            f"what answers at {self.address.host}:{self.address.port} is no Typesense server: check"
+            " TYPESENSE_HOST and TYPESENSE_PORT"
+        )
 
     def _catch_up(self, patience: _Patience) -> None:
         """Wait until a server that was restarted has read its log to the end.
 
-        Until then it says it is healthy, but serves only part of its documents.
+        Until then it may say that it is healthy, but serves only part of its documents.
         """
-        while True:
-            try:
-                status = msgspec.json.decode(self._send_once("GET", "/status", None, None))
-                queued = int(status.get("queued_writes", 0))
-            except (RequestError, _RefusedKeyError):
-                queued = 0  # a key that may only search, or a server that doesn't tell
-            except (msgspec.DecodeError, AttributeError, TypeError, ValueError):
-                queued = 0
-            if not queued:
-                self._caught_up = True
+        self._send_once("GET", "/health", None, None)
+        looks = 0
+        while self._tells_status and (queued := self._queued()):
+            # A few that don't go away are what somebody else is writing just now.
+            looks = looks + 1 if queued <= _FEW else 0
+            if looks >= _LOOKS:
                 return
             patience.wait(f"{queued} writes are still to be loaded", _CATCHING_UP_DELAY)
+
+    def _queued(self) -> int:
+        """Writes that the server has in its log but not in its index yet."""
+        try:
+            status = msgspec.json.decode(self._send_once("GET", "/status", None, None))
+            return int(status["queued_writes"])
+        except (RequestError, _RefusedKeyError, msgspec.DecodeError, LookupError, TypeError):
+            # A key that may only search, or a server that doesn't tell.
+            self._tells_status = False
+            return 0
 
     def _send_once(
         self, method: str, path: str, params: Mapping[str, Any] | None, content: bytes | None
@@ -193,6 +227,11 @@ class Connection:
             raise StoreError(f"{self.address} can't be asked ({reason})") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise _PassingError(self._hidden(f"{type(error).__name__}: {error}")) from None
+        except AttributeError:
+            # What the client makes of an error that is JSON, but no object.
+            raise _PassingError("an answer that makes no sense") from None
+        except ValueError:
+            raise self._stranger() from None
         except RuntimeError:
             # httpx's way to say that the client was closed meanwhile.
             raise StoreError(f"the connection to {self.address} is closed") from None
@@ -209,9 +248,9 @@ class Connection:
         if method == "DELETE":
             answer: Any = call.delete(path, dict[str, Any], params)
         elif method == "PUT":
-            answer = call.put(path, dict[str, Any], content or b"", params)
+            answer = call.put(path, dict[str, Any], content or b"{}", params)
         else:
-            raise ValueError(f"method {method} is not in use")
+            answer = call.patch(path, dict[str, Any], content or b"{}", params)
         return msgspec.json.encode(answer).decode()
 
     def _refusal(self, error: TypesenseClientError) -> Exception:

@@ -37,6 +37,11 @@ FACTS = tuple(f.name for f in LAYOUT.package if f.owner in ENRICHMENT)
 CRAWLED = tuple(field.name for field in FIELDS.values() if field.owner not in ENRICHMENT)
 
 
+#: For more bytes than this hashlib lets go of the interpreter for a moment. Doing so thousands of
+#: times a second starves other threads, which always come a little late.
+_SLICE = 2000
+
+
 def _hashed(owner: Owner) -> tuple[str, ...]:
     return tuple(
         field.name
@@ -65,7 +70,11 @@ def content_key(values: Mapping[str, Any], before: str | None = None) -> str:
 
 def _fingerprint(values: Mapping[str, Any], names: Iterable[str]) -> str:
     text = json.dumps([values[name] for name in names], sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    content = text.encode()
+    found = hashlib.blake2b(digest_size=8)
+    for start in range(0, len(content), _SLICE):
+        found.update(content[start : start + _SLICE])
+    return found.hexdigest()
 
 
 def companions(values: Mapping[str, Any]) -> dict[str, Any]:

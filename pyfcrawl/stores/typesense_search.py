@@ -116,7 +116,9 @@ class Search:
         for attempt in self._attempts():
             result = self._result(attempt)
             if result.found:
-                break
+                return result
+        if not Words.of(self._plan.text).words:
+            self._server.count(self._collection, [""])  # whether there is such a collection
         return result
 
     def _result(self, attempt: Mapping[str, Any]) -> SearchResult:

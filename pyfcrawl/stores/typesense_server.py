@@ -80,18 +80,16 @@ class Server:
 
     def collections(self) -> list[dict[str, Any]]:
         """The schemas of all collections."""
-        found: list[dict[str, Any]] = self.connection.json("GET", "/collections")
-        return found
+        return self.connection.json_list("/collections")
 
     def collection(self, name: Any) -> dict[str, Any] | None:
         """Schema, true name and number of documents of a collection, by its name or an alias."""
         if not is_name(name):
             return None
         try:
-            found: dict[str, Any] = self.connection.json("GET", _path(name))
+            return self.connection.json("GET", _path(name), holds=("name", "fields"))
         except NotFoundError:
             return None
-        return found
 
     def known(self, name: Any) -> dict[str, Any]:
         """As `collection`. Raises UnknownCollectionError when there is none."""
@@ -126,7 +124,7 @@ class Server:
 
     def aliases(self) -> dict[str, str]:
         """Alias -> collection; also those whose collection is no more."""
-        found = self.connection.json("GET", "/aliases")["aliases"]
+        found = self.connection.json("GET", "/aliases", holds=["aliases"])["aliases"]
         return {each["name"]: each["collection_name"] for each in found}
 
     def set_alias(self, name: str, collection: str) -> None:
@@ -146,10 +144,13 @@ class Server:
 
     def search(self, collection: str, searches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """The results of searches in one collection, in their order."""
+        if not is_name(collection):
+            raise self.unknown(collection)
         results: list[dict[str, Any]] = []
         for chunk in chunks(searches, _MOST_SEARCHES):
             body = {"searches": [{"collection": collection, **each} for each in chunk]}
-            results += self.connection.json("POST", "/multi_search", body=body)["results"]
+            answer = self.connection.json("POST", "/multi_search", body=body, holds=["results"])
+            results += answer["results"]
         for each in results:
             if "error" in each:
                 raise self._search_error(collection, each)

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
 from pyfcrawl.core.classifiers import unknown
-from pyfcrawl.core.profiles import Profile, load_profiles, parse_profiles, select
+from pyfcrawl.core.profiles import (
+    Pinned,
+    Profile,
+    Synonyms,
+    load_profiles,
+    parse_profiles,
+    select,
+)
 from pyfcrawl.errors import ConfigurationError
 
 SHIPPED = Path(__file__).parents[2] / "profiles.yaml"
@@ -23,6 +30,13 @@ profiles:
       keywords: [plone, volto]
       scopes: ["@plone", "@eeacms"]
     quickstart: [plone.api, Products.CMFPlone]
+    search:
+      synonyms:
+        - [forms, easyform,  PFG]
+        - root: editor
+          synonyms: [mosaic, blocks editor]
+      pinned:
+        Forms: [collective.easyform, "@plone/volto"]
   django:
     classifiers:
       - "Framework :: Django"
@@ -54,6 +68,11 @@ def test_a_full_profile_and_a_small_one():
             quickstart=("plone.api", "Products.CMFPlone"),
             collection="plone_packages",
             title="Plone",
+            synonyms=(
+                Synonyms(("forms", "easyform", "PFG")),
+                Synonyms(("mosaic", "blocks editor"), root="editor"),
+            ),
+            pinned=(Pinned("Forms", ("collective.easyform", "@plone/volto")),),
         ),
         "django": Profile(name="django", classifiers=("Framework :: Django",)),
     }
@@ -89,7 +108,7 @@ def test_anchors_may_be_shared():
         ("profiles:\n  [1]: {classifiers: [a]}\n", 2, ["a key", "a list of 1"]),
         ("profiles:\n  a b: {classifiers: [a]}\n", 2, ["'a b'", "letters"]),
         ("profiles:\n  a,b: {classifiers: [a]}\n", 2, ["'a,b'", "letters"]),
-        (FULL.replace("django:", "plone:"), 10, ["'plone'", "twice"]),
+        (FULL.replace("django:", "plone:"), 17, ["'plone'", "twice"]),
         (wrapped("title: Plone"), 3, ["'plone'", "'classifiers'", "missing"]),
         (wrapped("classifiers: []"), 3, ["'plone'", "'classifiers'", "an empty list", "at least"]),
         (wrapped("classifiers:"), 3, ["'plone'", "'classifiers'", "is empty", "write a list"]),
@@ -101,7 +120,7 @@ def test_anchors_may_be_shared():
         (wrapped("classifiers: [' ']"), 3, ["'classifiers'", "Framework :: Plone"]),
         (wrapped("classifiers: ['A :: ']"), 3, ["'classifiers'", "'A :: '", "Framework :: Plone"]),
         (wrapped("classifiers: [a]\nclassifiers: [b]"), 4, ["'plone'", "'classifiers'", "twice"]),
-        (wrapped("classifiers: [a]\nsearch: {}"), 4, ["'plone'", "'search'", "unknown"]),
+        (wrapped("classifiers: [a]\nsaerch: {}"), 4, ["'plone'", "'saerch'", "unknown"]),
         (wrapped("classifiers: [a]\ntitle: 12"), 4, ["'title'", "12, no text", "quotes"]),
         (wrapped("classifiers: [a]\ntitle: ''"), 4, ["'title'", "''", "leave the key out"]),
         (wrapped("classifiers: [a]\ncollection: a/b"), 4, ["'collection'", "'a/b'", "letters"]),
@@ -116,13 +135,45 @@ def test_anchors_may_be_shared():
         (wrapped("classifiers: [a]\nnpm: {scopes: [plone]}"), 4, ["'scopes'", "'plone'", "@"]),
         (wrapped("classifiers: [a]\nquickstart: []"), 4, ["'quickstart'", "an empty list"]),
         (wrapped("classifiers: [a]\nquickstart: [a b]"), 4, ["'quickstart'", "'a b'", "PyPI"]),
+        (wrapped("classifiers: [a]\nsearch:"), 4, ["'search'", "empty", "synonyms, pinned"]),
+        (wrapped("classifiers: [a]\nsearch: {pins: []}"), 4, ["'search'", "'pins'", "unknown"]),
+        *(
+            (wrapped(f"classifiers: [a]\nsearch:\n  {key}: {value}"), 5, [f"'{key}'", *parts])
+            for key, value, *parts in (
+                ("synonyms", "", "empty", "[cms, content]"),
+                ("synonyms", "[]", "an empty list", "[cms, content]"),
+                ("synonyms", "{a: b}", "a mapping", "list of lists"),
+                ("synonyms", "[a, b]", "'a'", "write a list"),
+                ("synonyms", "[[]]", "an empty list", "write a list"),
+                ("synonyms", "[[a]]", "a list of 1", "two different words"),
+                ("synonyms", "[[a, A]]", "a list of 2", "two different words"),
+                ("synonyms", "[[a, 6.1]]", "6.1, no text", "quotes"),
+                ("synonyms", "[[a, [b]]]", "a list of 1", "write a text"),
+                ("synonyms", "[{root: a}]", "key 'synonyms'", "missing"),
+                ("synonyms", "[{synonyms: [a]}]", "key 'root'", "missing"),
+                ("synonyms", "[{root: a, synonyms: []}]", "an empty list"),
+                ("synonyms", "[{root: [a], synonyms: [b]}]", "'root'", "a list of 1"),
+                ("synonyms", "[{root: a, synonyms: [b], c: d}]", "'c'", "unknown"),
+                ("synonyms", "[{root: a, synonyms: [b, A]}]", "'a'", "its own synonym"),
+                ("pinned", "", "empty", "forms: [easyform]"),
+                ("pinned", "{}", "an empty mapping", "forms: [easyform]"),
+                ("pinned", "[a]", "a list of 1", "write a mapping"),
+                ("pinned", "{forms: easyform}", "'forms'", "'easyform'", "write a list"),
+                ("pinned", "{forms: []}", "'forms'", "an empty list"),
+                ("pinned", "{forms: [a b]}", "'a b'", "package on PyPI or npm"),
+                ("pinned", "{forms: ['@a']}", "'@a'", "package on PyPI or npm"),
+                ("pinned", "{forms: [a], forms: [b]}", "'forms'", "twice"),
+                ("pinned", "{'': [a]}", "''", "write something"),
+                ("pinned", "{6: [a]}", "6, no text", "quotes"),
+            )
+        ),
         (wrapped("classifiers: &a [*a]"), 3, ["'classifiers'", "a list of 1"]),
         (
             FULL + "    collection: plone_packages\n",
-            11,
+            18,
             ["'django'", "'plone_packages'", "'plone'"],
         ),
-        (FULL + "  plone_packages: {classifiers: [a]}\n", 13, ["'plone_packages'", "'plone'"]),
+        (FULL + "  plone_packages: {classifiers: [a]}\n", 20, ["'plone_packages'", "'plone'"]),
         (wrapped("classifiers: [a]\nnpm: {scopes: [@plone]}"), 4, ["broken YAML", "@", "quotes"]),
         (wrapped("classifiers: [a"), 4, ["broken YAML"]),
         (wrapped("classifiers: [a]\n\ttitle: b"), 4, ["broken YAML"]),
@@ -214,6 +265,8 @@ def test_fingerprint_changes_with_what_decides_and_nothing_else():
         quickstart=("plone.api",),
         collection="c",
         title="t",
+        synonyms=(Synonyms(("a", "b")),),
+        pinned=(Pinned("a", ("b",)),),
     )
     assert base.fingerprint() == same.fingerprint()
     assert base.fingerprint() != Profile("plone", ("Framework :: Plone",)).fingerprint()

@@ -218,18 +218,18 @@ def test_leftovers_are_told(writer: IndexWriter) -> None:
     assert names(writer) == ["live-2", "live-3"]
 
 
-def test_the_new_version_is_told_of_while_it_is_empty(writer: IndexWriter) -> None:
+def test_the_new_version_is_told_of_before_it_serves(writer: IndexWriter) -> None:
     serve(writer, "live")
     fill(writer, packages=1)
-    told: list[tuple[str, int]] = []
+    told: list[tuple[str, int, str]] = []
 
-    def made(version: str) -> None:
+    def ready(version: str) -> None:
         found = writer.collection(version)
         assert found is not None
-        told.append((version, found.documents))
+        told.append((version, found.documents, writer.aliases()["live"]))
 
-    rebuilt(writer, made=made)
-    assert told == [("live-2", 0)]
+    rebuilt(writer, ready=ready)
+    assert told == [("live-2", 5, "live-1")]
 
 
 # --- writes meanwhile --------------------------------------------------------------------------
@@ -591,6 +591,43 @@ def test_a_copy_that_is_not_equal_does_not_serve(
     with pytest.raises(StoreError, match="live-2"):
         rebuilt(Proxy(writer, interfere))  # type: ignore[arg-type]
     assert (names(writer), writer.aliases()) == (["live-1"], {"live": "live-1"})
+
+
+def test_a_server_killed_in_the_middle_is_waited_for(tmp_path: Path) -> None:
+    from pyfcrawl.stores.typesense import TypesenseWriter
+    from tests.stores.typesense_server import TypesenseServer, Unavailable
+
+    try:
+        server = TypesenseServer(tmp_path)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    writer = TypesenseWriter(server.address())
+    serve(writer, "live")
+    fill(writer, packages=300)
+    before = content(writer, "live")
+    doomed = ["upsert", "alias"]
+    kills: list[threading.Timer] = []
+
+    def interfere(_: int, method: str) -> None:
+        if method in doomed:
+            doomed.remove(method)
+            kills.append(threading.Timer(0.05, restart))
+            kills[-1].start()
+
+    def restart() -> None:
+        server.kill()
+        server.start(wait=False)
+
+    try:
+        rebuilt(Proxy(writer, interfere))  # type: ignore[arg-type]
+        assert (doomed, len(kills)) == ([], 2)
+        for each in kills:
+            each.join()
+        assert content(writer, "live") == before
+        assert names(writer) == ["live-2"]
+    finally:
+        writer.close()
+        server.kill()
 
 
 # --- a crawl's new version ---------------------------------------------------------------------

@@ -34,10 +34,10 @@ class TypesenseServer:
         self._binary = _binary()
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = 0
+        self.port = self._peering_port = 0
         # A port that was free a moment ago may be taken by now.
         for _ in range(_TRIES):
-            self.port = free_port()
+            self.port, self._peering_port = free_port(), free_port()
             if self.start():
                 return
         raise Unavailable(f"the Typesense server doesn't start: {self._said()}")
@@ -61,7 +61,7 @@ class TypesenseServer:
                 [
                     *(str(self._binary), "--data-dir", str(self._directory), "--api-key", KEY),
                     *("--api-address", "127.0.0.1", "--api-port", str(self.port)),
-                    *("--peering-address", "127.0.0.1", "--peering-port", str(free_port())),
+                    *("--peering-address", "127.0.0.1", "--peering-port", str(self._peering_port)),
                 ],
                 stdout=log,
                 stderr=subprocess.STDOUT,
