@@ -57,13 +57,14 @@ class Command(Frame, ScrapyCommand):
         """See Frame."""
         no_words(words)
         limit = _checked_limit(opts.limit)
-        with self.collection(opts) as (_, info, _):  # before the writer makes a file
+        with self.collection(opts) as (_, info, target):  # before the writer makes a file
             total = info.documents if limit is None else min(limit, info.documents)
         tally = Tally()
         with closing(open_writer(IndexAddress.of(self._settings))) as writer:
             try:
-                documents = islice(writer.iterate(info.name), limit)
-                rescore(writer, info.name, _watched(documents, total), int(time.time()), tally)
+                # By the name it was asked for: a rebuild may put another version there meanwhile.
+                documents = _watched(islice(writer.iterate(target.collection), limit), total)
+                rescore(writer, target.collection, documents, int(time.time()), tally)
             except KeyboardInterrupt:
                 tally.interrupted = True
         return _conclude(tally)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -42,9 +41,8 @@ class Manager(Frame):
 
 def say(text: str) -> None:
     """Print a line, however long it is, at once."""
-    if sys.stdout is not None:
-        output._write(output.plain(text) + "\n", sys.stdout.encoding or "utf-8")
-        output.flush()
+    output.line(text)
+    output.flush()
 
 
 def no_options(_: argparse.ArgumentParser) -> None:

@@ -101,6 +101,12 @@ def show(*parts: RenderableType) -> None:
     _write(_TRAILING.sub("", captured.get()), console.encoding)
 
 
+def line(text: str) -> None:
+    """Print one line on stdout, however long it is."""
+    if sys.stdout is not None:
+        _write(plain(text) + "\n", sys.stdout.encoding or "utf-8")
+
+
 def _console() -> Console:
     return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
 

@@ -20,10 +20,12 @@ from scrapy.exceptions import CloseSpider, DropItem
 
 from pyfcrawl import signals
 from pyfcrawl.core.names import package_id, release_id
+from pyfcrawl.core.profiles import Profile
 from pyfcrawl.errors import PyfcrawlError
 from pyfcrawl.items import GoneItem, ListingItem, PackageItem
 from pyfcrawl.stores.index import IndexAddress, IndexWriter, Patch, WriteReport, open_writer
 from pyfcrawl.stores.rebuild import build_beside, discard, serve, switch
+from pyfcrawl.stores.server import apply_profile
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class IndexPipeline:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
         self._gathered: list[tuple[Item, asyncio.Future[_Report]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._profiles: dict[str, Profile] = {}
         self._rebuilt: dict[str, str] = {}
         self._clean = False
 
@@ -77,17 +80,17 @@ class IndexPipeline:
     async def open_spider(self) -> None:
         """Open the index and make the collections of the run."""
         arguments = getattr(self._crawler.spider, "arguments", None)
-        names = [each.collection for each in arguments.profiles] if arguments else []
+        self._profiles = {each.collection: each for each in arguments.profiles} if arguments else {}
         try:
-            await self._in_thread(self._open, names, bool(arguments and arguments.recreate))
+            await self._in_thread(self._open, bool(arguments and arguments.recreate))
         except PyfcrawlError as error:
             self._stats.set_value("pyfcrawl/error", str(error))
             raise CloseSpider("error") from None
         self._crawler.signals.send_catch_log(signals.index_opened, serving=self._rebuilt)
 
-    def _open(self, collections: list[str], recreate: bool) -> None:
+    def _open(self, recreate: bool) -> None:
         self._writer = open_writer(self._address)
-        for collection in collections:
+        for collection in self._profiles:
             serve(self._writer, collection)
             if recreate:
                 self._rebuilt[collection] = build_beside(self._writer, collection)
@@ -95,7 +98,7 @@ class IndexPipeline:
     async def close_spider(self) -> None:
         """Close the index; every item has been answered by now."""
         try:
-            if self._rebuilt:
+            if self._writer is not None:
                 await self._in_thread(self._put_to_serve)
         except PyfcrawlError as error:
             self._stats.set_value("pyfcrawl/error", str(error))
@@ -105,13 +108,22 @@ class IndexPipeline:
             self._thread.shutdown()
 
     def _put_to_serve(self) -> None:
-        """A clean run's new versions take over; any other's are thrown away."""
+        """A clean run's new versions take over; any other's are thrown away.
+
+        Search rules come last, as packages can be pinned only once they are there.
+        """
         assert self._writer is not None
-        for name, version in self._rebuilt.items():
-            if self._clean:
-                switch(self._writer, name, version)
-            else:
+        for name, profile in self._profiles.items():
+            version = self._rebuilt.get(name)
+            if version and not self._clean:
                 discard(self._writer, version)
+                continue
+            if self._stats.get_value("pyfcrawl/written"):
+                apply_profile(self._address, version or name, profile)
+            if version:
+                switch(self._writer, name, version)
+        if not self._rebuilt:
+            return
         if self._clean:
             self._stats.set_value("pyfcrawl/switched", True)
         elif not self._stats.get_value("pyfcrawl/error"):

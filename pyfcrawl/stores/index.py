@@ -153,6 +153,12 @@ class IndexWriter(IndexReader, Protocol):
     def create(self, collection: str) -> CollectionInfo:
         """Make the collection if it isn't there (no error when it is)."""
 
+    def create_like(self, collection: str, generation: str | None) -> CollectionInfo:
+        """As `create`; a new collection gets this generation, as the copy of that one it becomes.
+
+        None stands for a fresh one.
+        """
+
     def drop(self, collection: str) -> bool:
         """Remove a collection and its documents; False when there was none."""
 
@@ -212,7 +218,7 @@ def open_reader(address: IndexAddress | str) -> IndexReader:
     if where.url.startswith("typesense+"):
         from pyfcrawl.stores.typesense import TypesenseReader
 
-        return TypesenseReader(_typesense(where))
+        return TypesenseReader(typesense_address(where))
     from pyfcrawl.stores.sqlite import SqliteReader
 
     return SqliteReader(_sqlite_path(where.url))
@@ -224,7 +230,7 @@ def open_writer(address: IndexAddress | str) -> IndexWriter:
     if where.url.startswith("typesense+"):
         from pyfcrawl.stores.typesense import TypesenseWriter
 
-        return TypesenseWriter(_typesense(where))
+        return TypesenseWriter(typesense_address(where))
     from pyfcrawl.stores.sqlite import SqliteWriter
 
     return SqliteWriter(_sqlite_path(where.url))
@@ -234,7 +240,8 @@ def _address(given: IndexAddress | str) -> IndexAddress:
     return given if isinstance(given, IndexAddress) else IndexAddress(given)
 
 
-def _typesense(address: IndexAddress) -> TypesenseAddress:
+def typesense_address(address: IndexAddress) -> TypesenseAddress:
+    """What a Typesense client needs of an address. Raises ConfigurationError for a broken one."""
     from pyfcrawl.stores.typesense import TypesenseAddress
 
     try:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from pyfcrawl.errors import PyfcrawlError, StoreError
 from pyfcrawl.stores.index import CollectionInfo, IndexWriter, WriteReport
@@ -23,13 +22,6 @@ Say = Callable[[str], object]
 
 #: Looks for what was written meanwhile; a crawl that goes on would keep us for ever.
 _MOST_PASSES = 6
-
-
-@runtime_checkable
-class _KeepsGenerations(Protocol):
-    """A writer that can make a collection which counts as the same as the one it is copied from."""
-
-    def create_like(self, collection: str, generation: str | None) -> CollectionInfo: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +166,7 @@ def _make(writer: IndexWriter, version: str, serving: Serving, keep_old: bool) -
     A second one beside it would be taken for current though it isn't, and to an own name
     something may be written in the moment it stands for nothing.
     """
-    if isinstance(writer, _KeepsGenerations) and not keep_old and not serving.plain:
+    if not keep_old and not serving.plain:
         writer.create_like(version, serving.info.generation)
     else:
         writer.create(version)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pyfcrawl.core.names import package_id
 from pyfcrawl.core.profiles import Profile
 from pyfcrawl.errors import ConfigurationError
-from pyfcrawl.stores.index import IndexAddress, IndexReader, _typesense, open_reader
+from pyfcrawl.stores.index import IndexAddress, IndexReader, open_reader, typesense_address
 
 if TYPE_CHECKING:
     from pyfcrawl.stores.typesense_admin import TypesenseAdmin
@@ -29,7 +29,7 @@ def open_admin(address: IndexAddress, what: str = "this") -> TypesenseAdmin:
         )
     from pyfcrawl.stores.typesense_admin import TypesenseAdmin
 
-    return TypesenseAdmin(_typesense(address))
+    return TypesenseAdmin(typesense_address(address))
 
 
 def apply_profile(address: IndexAddress, collection: str, profile: Profile) -> list[str]:

@@ -208,11 +208,15 @@ class SqliteWriter(SqliteReader):
 
     def create(self, collection: str) -> CollectionInfo:
         """As IndexWriter.create. Raises StoreError for a name that can't be one."""
+        return self.create_like(collection, None)
+
+    def create_like(self, collection: str, generation: str | None) -> CollectionInfo:
+        """As IndexWriter.create_like. Raises StoreError for a name that can't be one."""
         check_name(collection)
         with self._file.writing() as db:
             found = resolved(db, collection)
             if not found:
-                found = (collection, make_collection(db, self._layout, collection))
+                found = (collection, make_collection(db, self._layout, collection, generation))
             return info(db, found[0])
 
     def drop(self, collection: str) -> bool:

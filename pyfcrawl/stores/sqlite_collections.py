@@ -57,10 +57,12 @@ def check_name(name: Any) -> None:
         )
 
 
-def make_collection(db: sqlite3.Connection, layout: Layout, name: str) -> int:
-    """Make an empty collection with a fresh generation; returns its number."""
+def make_collection(
+    db: sqlite3.Connection, layout: Layout, name: str, generation: str | None = None
+) -> int:
+    """Make an empty collection, with a fresh generation unless one is given; returns its number."""
     sql = "INSERT INTO collections (name, generation) VALUES (?, ?)"
-    number = db.execute(sql, [name, uuid.uuid4().hex]).lastrowid or 0
+    number = db.execute(sql, [name, generation or uuid.uuid4().hex]).lastrowid or 0
     for statement in collection_tables(layout, Tables(number)):
         db.execute(statement)
     return number

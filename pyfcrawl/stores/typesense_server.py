@@ -24,7 +24,7 @@ _MOST_BYTES = 8_000_000
 
 _LONGEST_NAME = 100
 #: Characters of ids in one filter.
-_LONGEST_FILTER = 3000
+_LONGEST_FILTER = 12_000
 #: What an id must not hold for a filter to find it.
 _UNQUOTABLE = "`"
 
@@ -175,15 +175,25 @@ class Server:
         self, collection: str, identifiers: Iterable[str], fields: Sequence[str] | None = None
     ) -> dict[str, Stored]:
         """Identifier -> stored document, for those that exist; whole ones, or just some fields."""
-        found: dict[str, Stored] = {}
-        include = {} if fields is None else {"include_fields": ",".join({*fields, "id"})}
         wanted = dict.fromkeys(each for each in identifiers if is_id(each))
-        for chunk in chunks(wanted, PAGE):
-            query = {"q": "*", "filter_by": ids_filter(chunk), "per_page": PAGE, **include}
-            (result,) = self.search(collection, [query])
-            for hit in result["hits"]:
-                found[hit["document"]["id"]] = hit["document"]
+        found: dict[str, Stored] = {}
+        for chunk in _short(wanted):
+            # An export is faster, a search may be as long as need be and asks for less rights.
+            if len(chunk) == 1:
+                found |= self._one(collection, chunk[0], fields)
+            else:
+                stored = self.export(collection, fields, ids_filter(chunk))
+                found |= {each["id"]: each for each in stored}
         return found
+
+    def _one(
+        self, collection: str, identifier: str, fields: Sequence[str] | None
+    ) -> dict[str, Stored]:
+        query: dict[str, Any] = {"q": "*", "filter_by": ids_filter([identifier]), "per_page": 1}
+        if fields is not None:
+            query["include_fields"] = ",".join({*fields, "id"})
+        (result,) = self.search(collection, [query])
+        return {hit["document"]["id"]: hit["document"] for hit in result["hits"]}
 
     def export(
         self, collection: str, fields: Sequence[str] | None = None, filter_by: str | None = None
@@ -249,20 +259,22 @@ class Server:
 
     def delete_ids(self, collection: str, identifiers: Iterable[str]) -> None:
         """Remove documents by id; each must pass `is_id`."""
-        for each in _short_filters(identifiers):
-            self.delete(collection, each)
+        for chunk in _short(identifiers):
+            self.delete(collection, ids_filter(chunk))
 
 
-def _short_filters(identifiers: Iterable[str]) -> Iterator[str]:
-    """Filters by id that are short enough for an address."""
+def _short(identifiers: Iterable[str]) -> Iterator[list[str]]:
+    """Identifiers in lists that make filters short enough for an address; or one by one."""
     chosen: list[str] = []
+    size = 0
     for each in identifiers:
-        if chosen and sum(map(len, chosen)) + len(each) > _LONGEST_FILTER:
-            yield ids_filter(chosen)
-            chosen = []
+        if chosen and (len(chosen) >= PAGE or size + len(each) > _LONGEST_FILTER):
+            yield chosen
+            chosen, size = [], 0
         chosen.append(each)
+        size += len(each)
     if chosen:
-        yield ids_filter(chosen)
+        yield chosen
 
 
 def _path(collection: str, rest: str = "") -> str:

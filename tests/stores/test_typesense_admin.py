@@ -158,7 +158,7 @@ def test_rules_of_others_stay(admin: TypesenseAdmin, writer: TypesenseWriter) ->
 
 def test_since_version_30_rules_are_sets() -> None:
     """No such server is among the requirements: what is asked of one is looked at."""
-    schema = {"name": "packages-1", "synonym_sets": ["theirs"], "curation_sets": []}
+    schema = {"name": "packages-1", "fields": [], "synonym_sets": ["theirs"], "curation_sets": []}
     asks = {"ok": True, "queued_writes": 0, "version": "30.1", **schema}
     server, handler = scripted((200, json.dumps(asks)))
     admin = TypesenseAdmin(address(server))
