@@ -18,7 +18,6 @@ from pyfcrawl.items import GoneItem, ListingItem, PackageItem
 from pyfcrawl.pipelines.index import IndexPipeline
 from pyfcrawl.stores.index import open_reader
 
-
 SERVER = {"TYPESENSE_API_KEY": "", "TYPESENSE_TIMEOUT": 10, "INDEX_WAIT": 10}
 
 
