@@ -36,7 +36,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Synonym:
-    """Words that mean the same; with a `root` they stand for it but it not for them."""
+    """Words that find each other; with a `root`, that finds them but they not it."""
 
     words: tuple[str, ...]
     root: str = ""

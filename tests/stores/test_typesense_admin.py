@@ -139,6 +139,9 @@ def test_synonyms_and_pins_are_replaced(admin: TypesenseAdmin, writer: Typesense
     assert admin.apply_search("packages", words, pins) == ["pkg:pypi/gone"]
     assert names_of(search(writer, "odobenus ")) == ["walrus"]
     assert names_of(search(writer, "sea")) == ["narwhal", "walrus"]
+    writer.upsert("packages", [document("horse", summary="monoceros")])
+    assert set(names_of(search(writer, "unicorn "))) == {"horse", "unicorn"}
+    assert names_of(search(writer, "monoceros ")) == ["horse"]
     writer.upsert("packages", [document("narwhal", "2.0")])
     writer.alias("live", "packages")
     assert admin.apply_search("live", words[1:], pins) == ["pkg:pypi/gone"]
