@@ -232,15 +232,15 @@ def _fits(type_: Type, value: Any) -> bool:
     if type_ is Type.JSON:
         return True
     if type_ is Type.STRINGS:
-        return isinstance(value, list) and all(_is_text(each) for each in value)
+        return isinstance(value, list) and all(is_text(each) for each in value)
     if type_ is Type.STRING:
-        return _is_text(value)
+        return is_text(value)
     if type_ is not Type.BOOL and isinstance(value, bool):
         return False
     return isinstance(value, _PYTHON_TYPES[type_]) and (type_ is not Type.INT or value in _INT64)
 
 
-def _is_text(value: Any) -> bool:
+def is_text(value: Any) -> bool:
     """A string that UTF-8 can encode: JSON may smuggle in lone surrogates."""
     if not isinstance(value, str):
         return False

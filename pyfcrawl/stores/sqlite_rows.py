@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from pyfcrawl.core.document import BOOKKEEPING, Field, Type
+from pyfcrawl.core.document import BOOKKEEPING, Field, Type, is_text
 from pyfcrawl.errors import QueryError
 from pyfcrawl.stores.index import Document
 from pyfcrawl.stores.spelling import tokens
@@ -203,13 +203,7 @@ def _named(layout: Layout, name: str) -> Field:
 
 def is_key(value: Any) -> bool:
     """Whether it may be the id of anything: a text that UTF-8 can encode."""
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return is_text(value)
 
 
 def shown(value: Any) -> str:
