@@ -16,7 +16,7 @@ from typing import Any
 from pyfcrawl.core.document import BOOKKEEPING, FIELDS, Level, Owner, Type
 from pyfcrawl.errors import StoreError
 from pyfcrawl.stores.index import Document, IndexWriter, Patch, WriteReport
-from pyfcrawl.stores.sqlite_labels import chunks
+from pyfcrawl.stores.values import chunks
 
 _BATCH = 500
 _SAMPLE = 200

@@ -35,12 +35,13 @@ from pyfcrawl.stores.sqlite_collections import (
     unknown,
 )
 from pyfcrawl.stores.sqlite_file import IndexFile
-from pyfcrawl.stores.sqlite_labels import chunks, select_in
+from pyfcrawl.stores.sqlite_labels import select_in
 from pyfcrawl.stores.sqlite_migrate import migrate
-from pyfcrawl.stores.sqlite_rows import Projection, is_key
+from pyfcrawl.stores.sqlite_rows import Projection
 from pyfcrawl.stores.sqlite_schema import Layout, Tables
 from pyfcrawl.stores.sqlite_search import Search, load_terms
 from pyfcrawl.stores.sqlite_write import CollectionWriter
+from pyfcrawl.stores.values import chunks, is_key
 
 #: Documents a transaction: enough to share its flush to disk, few enough not to keep others out.
 _BATCH = 500

@@ -9,8 +9,8 @@ from typing import Any
 
 from pyfcrawl.errors import StoreError, UnknownCollectionError
 from pyfcrawl.stores.index import CollectionInfo
-from pyfcrawl.stores.sqlite_rows import is_key
 from pyfcrawl.stores.sqlite_schema import Layout, Tables, collection_tables
+from pyfcrawl.stores.values import is_key
 
 _LONGEST_NAME = 100
 

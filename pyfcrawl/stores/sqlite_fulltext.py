@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
 
 from pyfcrawl.stores.spelling import vocabulary
-from pyfcrawl.stores.sqlite_labels import chunks, marks, select_in
+from pyfcrawl.stores.sqlite_labels import PARAMETERS, marks, select_in
 from pyfcrawl.stores.sqlite_schema import Layout, Tables, listed
+from pyfcrawl.stores.values import chunks
 
 
 class FullText:
@@ -43,7 +44,7 @@ class FullText:
 
     def forget(self, documents: Iterable[int]) -> None:
         """Take these documents' entries out, by the texts and heads as they still are."""
-        for chunk in chunks(documents):
+        for chunk in chunks(documents, PARAMETERS):
             for table, is_head in ((self._tables.heads, 1), (self._tables.others, 0)):
                 self._db.execute(
                     f"INSERT INTO {table} ({table}, rowid, {self._columns})"
@@ -84,7 +85,7 @@ class FullText:
         return select_in(self._db, sql, packages)
 
     def _enter(self, documents: Iterable[int]) -> None:
-        for chunk in chunks(sorted(documents)):
+        for chunk in chunks(sorted(documents), PARAMETERS):
             for table, is_head in ((self._tables.heads, 1), (self._tables.others, 0)):
                 entries = self._entries.format(marks=marks(chunk), is_head=is_head)
                 self._db.execute(

@@ -12,25 +12,16 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import nlargest
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from pyfcrawl.core.document import Field
 from pyfcrawl.stores.sqlite_schema import Layout, Tables, quoted
+from pyfcrawl.stores.values import chunks
 
 #: Array of unsigned 32-bit integers.
 _PACKED = "I"
 
-_PARAMETERS = 900
-
-T = TypeVar("T")
-
-
-def chunks(values: Iterable[T], size: int = _PARAMETERS) -> Iterator[list[T]]:
-    """Lists of at most `size` values."""
-    iterator = iter(values)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
+PARAMETERS = 900
 
 
 def marks(values: Sequence[Any]) -> str:
@@ -42,7 +33,7 @@ def select_in(
     db: sqlite3.Connection, sql: str, values: Iterable[Any], first: Sequence[Any] = ()
 ) -> Iterator[Any]:
     """Rows of `sql`, whose `{}` stands for the values; asked in parts if there are many."""
-    for chunk in chunks(values):
+    for chunk in chunks(values, PARAMETERS):
         yield from db.execute(sql.format(marks(chunk)), [*first, *chunk])
 
 

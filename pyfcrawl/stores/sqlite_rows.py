@@ -9,21 +9,18 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from pyfcrawl.core.document import BOOKKEEPING, Field, Type, is_text
+from pyfcrawl.core.document import BOOKKEEPING, Field, Type
 from pyfcrawl.errors import QueryError
 from pyfcrawl.stores.index import Document
 from pyfcrawl.stores.spelling import tokens
 from pyfcrawl.stores.sqlite_schema import Layout, Tables, quoted
+from pyfcrawl.stores.values import NotStorableError, is_key
 
 #: Below this many characters compressing the body doesn't pay.
 _COMPRESS_FROM = 600
 
 #: JSON nested deeper could be written but, from a deeper call stack, not be read again.
 _DEEPEST = 64
-
-
-class NotStorableError(ValueError):
-    """A value that has its field's type, but that JSON or a float can't hold."""
 
 
 def stored_values(layout: Layout, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,11 +196,6 @@ def _named(layout: Layout, name: str) -> Field:
     if field is None:
         raise QueryError(f"field {ascii(name)[:80]} is not a field of the document")
     return field
-
-
-def is_key(value: Any) -> bool:
-    """Whether it may be the id of anything: a text that UTF-8 can encode."""
-    return is_text(value)
 
 
 def shown(value: Any) -> str:

@@ -14,6 +14,7 @@ from pyfcrawl.stores.index import Document, Patch, Refusal, WriteReport
 from pyfcrawl.stores.sqlite_fulltext import FullText
 from pyfcrawl.stores.sqlite_labels import Labels, marks, select_in
 from pyfcrawl.stores.sqlite_schema import Layout, Tables, listed, quoted
+from pyfcrawl.stores.values import NotStorableError, is_key
 
 #: What says which document it is; with another value it would be another document.
 _IDENTITY = frozenset({"identifier", "package_id", "registry", "name", "version"})
@@ -93,7 +94,7 @@ class CollectionWriter:
         for patch in patches:
             try:
                 changed = self._patch(patch)
-            except rows.NotStorableError as error:
+            except NotStorableError as error:
                 report.refused.append(Refusal(rows.shown(patch.target), str(error)))
                 continue
             if changed:
@@ -104,14 +105,14 @@ class CollectionWriter:
 
     def delete(self, identifiers: Iterable[str]) -> int:
         """As IndexWriter.delete."""
-        stored = self._stored(filter(rows.is_key, identifiers))
+        stored = self._stored(filter(is_key, identifiers))
         gone = {number: package for number, package, _ in stored.values()}
         self._write([], gone)
         return len(gone)
 
     def delete_packages(self, package_ids: Iterable[str]) -> int:
         """As IndexWriter.delete_packages."""
-        packages = self._packages("_package_id", filter(rows.is_key, package_ids))
+        packages = self._packages("_package_id", filter(is_key, package_ids))
         sql = f"SELECT _id, _package FROM {self._tables.documents} WHERE _package IN ({{}})"
         gone = dict(select_in(self._db, sql, [each.number for each in packages.values()]))
         self._write([], gone)
@@ -130,7 +131,7 @@ class CollectionWriter:
                 try:
                     yield rows.whole(self._layout, document)
                     continue
-                except rows.NotStorableError as error:
+                except NotStorableError as error:
                     problem = str(error)
             report.refused.append(Refusal(rows.shown(document.get("identifier") or ""), problem))
 
@@ -162,17 +163,17 @@ class CollectionWriter:
 
     def _checked(self, patch: Patch) -> dict[str, Any]:
         """The patch's fields as they are stored. Raises NotStorableError."""
-        if not rows.is_key(patch.target):
-            raise rows.NotStorableError("target is not a document's or package's id")
+        if not is_key(patch.target):
+            raise NotStorableError("target is not a document's or package's id")
         if not isinstance(patch.fields, Mapping):
-            raise rows.NotStorableError("fields is not a mapping")
+            raise NotStorableError("fields is not a mapping")
         fields = dict(patch.fields)
         problem = problem_with_fields(fields)
         identity = sorted(_IDENTITY & fields.keys())
         if not problem and identity:
             problem = f"{identity[0]} is part of the document's identity and can't be patched"
         if problem:
-            raise rows.NotStorableError(problem)
+            raise NotStorableError(problem)
         return rows.stored_values(self._layout, fields)
 
     def _target(self, target: str) -> tuple[int | None, _Package | None]:

@@ -22,8 +22,6 @@ from pyfcrawl.stores.index import (
     SearchResult,
     WriteReport,
 )
-from pyfcrawl.stores.sqlite_labels import chunks
-from pyfcrawl.stores.sqlite_rows import is_key
 from pyfcrawl.stores.typesense_client import Connection
 from pyfcrawl.stores.typesense_client import TypesenseAddress as TypesenseAddress
 from pyfcrawl.stores.typesense_rows import document, fields_named
@@ -39,6 +37,7 @@ from pyfcrawl.stores.typesense_schema import (
 from pyfcrawl.stores.typesense_search import Labels, Search
 from pyfcrawl.stores.typesense_server import BATCH, PAGE, Server, any_of, check_name
 from pyfcrawl.stores.typesense_write import CollectionWriter
+from pyfcrawl.stores.values import chunks, is_key
 
 T = TypeVar("T")
 

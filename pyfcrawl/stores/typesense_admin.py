@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from pyfcrawl.errors import ConfigurationError, StoreError
-from pyfcrawl.stores.sqlite_rows import is_key
 from pyfcrawl.stores.typesense_client import Connection, NotFoundError, TypesenseAddress
 from pyfcrawl.stores.typesense_schema import IS_HEAD, PACKAGE_KEY, key
 from pyfcrawl.stores.typesense_server import Server, any_of
+from pyfcrawl.stores.values import is_key
 
 #: From this version on synonyms and curation are sets of their own that collections refer to
 #: (https://typesense.org/docs/30.0/api/synonyms.html).

@@ -12,7 +12,7 @@ import msgspec
 from pyfcrawl.core.document import BOOKKEEPING, FIELDS, Field, Owner, Type
 from pyfcrawl.errors import QueryError
 from pyfcrawl.stores.index import Document
-from pyfcrawl.stores.sqlite_rows import NotStorableError, name_key
+from pyfcrawl.stores.sqlite_rows import name_key
 from pyfcrawl.stores.sqlite_schema import Layout
 from pyfcrawl.stores.typesense_schema import (
     EXACT,
@@ -26,6 +26,7 @@ from pyfcrawl.stores.typesense_schema import (
     has_key,
     key,
 )
+from pyfcrawl.stores.values import NotStorableError
 
 LAYOUT = Layout(FIELDS.values())
 

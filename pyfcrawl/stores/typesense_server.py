@@ -10,9 +10,8 @@ from urllib.parse import quote
 import msgspec
 
 from pyfcrawl.errors import StoreError, UnknownCollectionError
-from pyfcrawl.stores.sqlite_labels import chunks
-from pyfcrawl.stores.sqlite_rows import is_key
 from pyfcrawl.stores.typesense_client import Connection, NotFoundError, RequestError
+from pyfcrawl.stores.values import bounded, chunks, is_key
 
 #: Hits a page, the server's limit.
 PAGE = 250
@@ -177,7 +176,7 @@ class Server:
         """Identifier -> stored document, for those that exist; whole ones, or just some fields."""
         wanted = dict.fromkeys(each for each in identifiers if is_id(each))
         found: dict[str, Stored] = {}
-        for chunk in _short(wanted):
+        for chunk in bounded(wanted, PAGE, _LONGEST_FILTER):
             # An export is faster, a search may be as long as need be and asks for less rights.
             if len(chunk) == 1:
                 found |= self._one(collection, chunk[0], fields)
@@ -231,7 +230,7 @@ class Server:
         can't be sent twice or lose fields.
         """
         answers: list[Answer] = []
-        for part in _parts(lines):
+        for part in bounded(lines, BATCH, _MOST_BYTES):
             answers += self._import_part(collection, part, action)
         return answers
 
@@ -259,40 +258,12 @@ class Server:
 
     def delete_ids(self, collection: str, identifiers: Iterable[str]) -> None:
         """Remove documents by id; each must pass `is_id`."""
-        for chunk in _short(identifiers):
+        for chunk in bounded(identifiers, PAGE, _LONGEST_FILTER):
             self.delete(collection, ids_filter(chunk))
-
-
-def _short(identifiers: Iterable[str]) -> Iterator[list[str]]:
-    """Identifiers in lists that make filters short enough for an address; or one by one."""
-    chosen: list[str] = []
-    size = 0
-    for each in identifiers:
-        if chosen and (len(chosen) >= PAGE or size + len(each) > _LONGEST_FILTER):
-            yield chosen
-            chosen, size = [], 0
-        chosen.append(each)
-        size += len(each)
-    if chosen:
-        yield chosen
 
 
 def _path(collection: str, rest: str = "") -> str:
     return f"/collections/{quote(collection, safe='')}" + (f"/{rest}" if rest else "")
-
-
-def _parts(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """The lines in imports of bounded size, none of them empty."""
-    part: list[bytes] = []
-    size = 0
-    for line in lines:
-        if part and (len(part) >= BATCH or size + len(line) > _MOST_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(line)
-        size += len(line)
-    if part:
-        yield part
 
 
 def _answer(line: str) -> Answer:

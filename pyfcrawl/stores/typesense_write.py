@@ -10,7 +10,6 @@ from typing import Any
 from pyfcrawl.core.document import BOOKKEEPING, FIELDS, problem_with, problem_with_fields
 from pyfcrawl.stores import sqlite_rows as rows
 from pyfcrawl.stores.index import Document, Patch, Refusal, WriteReport
-from pyfcrawl.stores.sqlite_rows import NotStorableError
 from pyfcrawl.stores.typesense_packages import Package, Release, lines, load
 from pyfcrawl.stores.typesense_rows import (
     FACTS,
@@ -24,6 +23,7 @@ from pyfcrawl.stores.typesense_rows import (
 )
 from pyfcrawl.stores.typesense_schema import CONTENT_KEY, IS_HEAD, PACKAGE_KEY, key
 from pyfcrawl.stores.typesense_server import Answer, Server, any_of, is_id
+from pyfcrawl.stores.values import NotStorableError, is_key
 
 #: What says which document it is; with another value it would be another document.
 _IDENTITY = frozenset({"identifier", "package_id", "registry", "name", "version"})
@@ -124,7 +124,7 @@ class CollectionWriter:
 
     def delete_packages(self, package_ids: Sequence[str]) -> int:
         """As IndexWriter.delete_packages."""
-        chosen = any_of(PACKAGE_KEY, {key(each) for each in package_ids if rows.is_key(each)})
+        chosen = any_of(PACKAGE_KEY, {key(each) for each in package_ids if is_key(each)})
         if chosen == any_of(PACKAGE_KEY, ()):
             return 0
         (count,) = self._server.count(self._collection, [chosen])
@@ -326,7 +326,7 @@ class _Patching:
 
 def _checked(patch: Patch) -> dict[str, Any]:
     """The patch's fields as they are stored. Raises NotStorableError."""
-    if not rows.is_key(patch.target):
+    if not is_key(patch.target):
         raise NotStorableError("target is not a document's or package's id")
     if not isinstance(patch.fields, Mapping):
         raise NotStorableError("fields is not a mapping")
