@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from scrapy.settings import BaseSettings
@@ -19,14 +20,20 @@ _NUMBERS = {
     "HOST_PATIENCE": 1,
     "INDEX_WAIT": 0,
     "PROGRESS_INTERVAL": 0.1,
-    "PYPI_MAX_RPS": 0,
     "RENDER_TIMEOUT": 0.001,
     "RENDER_WORKERS": 0,
     "RETRY_AFTER_MAX": 0,
     "RETRY_TIMES": 0,
+    "RSS_DEDUP_TTL_NEW": 0,
+    "RSS_DEDUP_TTL_UPDATE": 0,
     "TYPESENSE_TIMEOUT": 0.001,
 }
-_WHOLE = frozenset({"BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS"})
+_WHOLE = frozenset(
+    {
+        *("BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS"),
+        *("RSS_DEDUP_TTL_NEW", "RSS_DEDUP_TTL_UPDATE"),
+    }
+)
 
 
 class DerivedSettings:
@@ -43,7 +50,7 @@ class DerivedSettings:
 
 
 def derive_settings(settings: BaseSettings) -> None:
-    """Fill in INDEX_URL, STATE_URL and USER_AGENT where they are empty.
+    """Fill in INDEX_URL, STATE_URL, HISTORY_URL and USER_AGENT where they are empty.
 
     Raises ConfigurationError when DATA_DIR is no path.
     """
@@ -58,6 +65,7 @@ def derive_settings(settings: BaseSettings) -> None:
     derived = {
         "INDEX_URL": server if host else f"sqlite:///{directory / 'index.db'}",
         "STATE_URL": f"sqlite:///{directory / 'state.db'}",
+        "HISTORY_URL": f"sqlite:///{directory / 'history.db'}",
         "USER_AGENT": f"pyfcrawl/{__version__} (+{settings['CONTACT_URL']})",
     }
     for name, value in derived.items():
@@ -67,24 +75,48 @@ def derive_settings(settings: BaseSettings) -> None:
 
 def check_settings(settings: BaseSettings) -> None:
     """Raise ConfigurationError for a setting of ours that can't be used, naming it."""
-    for name, least in _NUMBERS.items():
-        kind = int if name in _WHOLE else float
-        try:
-            usable = kind(settings[name]) >= least
-        except (TypeError, ValueError):
-            usable = False
-        if not usable:
-            what = "a whole number" if kind is int else "a number"
-            raise ConfigurationError(f"{name}={settings[name]} is not {what} of {least} or more")
+    rates = settings.getdict("SOURCE_RATES")
+    for name, least in (_NUMBERS | dict.fromkeys(rates.values(), 0)).items():
+        _check_number(name, settings[name], least, int if name in _WHOLE else float)
     try:
         settings.getbool("IMAGE_PROBE")
     except ValueError:
         raise ConfigurationError(
             f"IMAGE_PROBE={settings['IMAGE_PROBE']} is neither True nor False"
         ) from None
-    root = urlsplit(str(settings["PYPI_ROOT"]))
-    if root.scheme not in ("http", "https") or not root.netloc:
+    for name in [*rates, "CLICKHOUSE_URL"]:
+        _check_root(name, str(settings[name]))
+    for name in [*settings.getdict("SOURCE_TOKENS").values(), "CLICKHOUSE_PASSWORD"]:
+        _check_secret(name, str(settings[name] or ""))
+
+
+def _check_number(name: str, value: Any, least: float, kind: type[int] | type[float]) -> None:
+    try:
+        usable = kind(value) >= least
+    except (TypeError, ValueError, OverflowError):
+        usable = False
+    if not usable:
+        what = "a whole number" if kind is int else "a number"
+        raise ConfigurationError(f"{name}={value} is not {what} of {least} or more")
+
+
+def _check_root(name: str, value: str) -> None:
+    try:
+        root = urlsplit(value)
+        usable = root.scheme in ("http", "https") and bool(root.hostname) and root.port != 0
+    except ValueError:
+        usable = False
+    if not usable or root.query or root.fragment or any(each.isspace() for each in value):
         raise ConfigurationError(
-            f"PYPI_ROOT={settings['PYPI_ROOT']} is no http(s) address; "
-            "give the root of the registry, such as https://pypi.example"
+            f"{name}={value} is no http(s) address; "
+            f"give the root of the service, such as https://{name.partition('_')[0].lower()}.example"
+        )
+
+
+def _check_secret(name: str, value: str) -> None:
+    """A secret travels in a header; what is wrong with it is told without showing it."""
+    if not (value.isascii() and (value.isprintable() and " " not in value)):
+        raise ConfigurationError(
+            f"{name} holds a blank or a character that no header can carry (its value is not "
+            "shown); copy it once more"
         )

@@ -63,3 +63,34 @@ class GoneItem:
     reason: str
     versions: list[str] | None = None
     visit: str = ""
+
+
+@dataclass(slots=True)
+class GithubItem:
+    """What a package's source repository says: values of the fields that Owner.GITHUB owns.
+
+    They are patched onto all releases of the package; one that isn't indexed is never made.
+    """
+
+    registry: str
+    name: str
+    collections: list[str]
+    facts: dict[str, Any]
+    visit: str = ""
+
+
+@dataclass(slots=True)
+class DownloadsItem:
+    """How often a package is downloaded: values of the fields that Owner.DOWNLOADS owns.
+
+    `days` are (day as YYYY-MM-DD, version or "" for all of them, downloads) for the history, and
+    `source` says who counted them.
+    """
+
+    registry: str
+    name: str
+    collections: list[str]
+    facts: dict[str, Any]
+    days: list[tuple[str, str, int]] = field(default_factory=list)
+    source: str = ""
+    visit: str = ""

@@ -35,6 +35,11 @@ def _npm_root() -> str:
     return address.rpartition("/x/-/")[0]
 
 
+def _npm_downloads_root(npm_root: str) -> str:
+    """npm counts downloads at a host beside its registry's."""
+    return npm_root.replace("//registry.", "//api.", 1)
+
+
 # --- the project (Scrapy) -----------------------------------------------------------------------
 
 BOT_NAME = "pyfcrawl"
@@ -59,6 +64,8 @@ DATA_DIR = str(_project / _env("DATA_DIR", ".pyfcrawl"))
 #: (`pyfcrawl.addons.DerivedSettings` fills these in).
 INDEX_URL = _env("INDEX_URL", "")
 STATE_URL = _env("STATE_URL", "")
+#: Downloads day by day; empty: a file in DATA_DIR.
+HISTORY_URL = _env("HISTORY_URL", "")
 #: A Typesense server to index into; empty: the embedded index.
 TYPESENSE_HOST = _env("TYPESENSE_HOST", "")
 TYPESENSE_PORT = _env("TYPESENSE_PORT", "8108")
@@ -77,6 +84,32 @@ ADDONS = {"pyfcrawl.addons.DerivedSettings": 100}
 PYPI_ROOT = _env("PYPI_ROOT", "") or _pypi_root()
 #: Root of the npm registry, read from an npm package's download address.
 NPM_ROOT = _env("NPM_ROOT", "") or _npm_root()
+#: npm's download numbers: NPM_ROOT with `api.` in the place of `registry.`
+NPM_DOWNLOADS_ROOT = _env("NPM_DOWNLOADS_ROOT", "") or _npm_downloads_root(NPM_ROOT)
+#: READMEs of npm packages, and lists of their files.
+JSDELIVR_CDN_ROOT = _env("JSDELIVR_CDN_ROOT", "https://cdn.jsdelivr.net")
+JSDELIVR_DATA_ROOT = _env("JSDELIVR_DATA_ROOT", "https://data.jsdelivr.com")
+#: The APIs of those who host repositories.
+GITHUB_API_ROOT = _env("GITHUB_API_ROOT", "https://api.github.com")
+GITLAB_API_ROOT = _env("GITLAB_API_ROOT", "https://gitlab.com/api/v4")
+CODEBERG_API_ROOT = _env("CODEBERG_API_ROOT", "https://codeberg.org/api/v1")
+#: Download numbers of PyPI's packages.
+PYPISTATS_ROOT = _env("PYPISTATS_ROOT", "https://pypistats.org")
+#: ClickHouse's public copy of PyPI's download log; it takes anybody as `demo`, without a password.
+CLICKHOUSE_URL = _env("CLICKHOUSE_URL", "https://sql-clickhouse.clickhouse.com")
+CLICKHOUSE_USER = _env("CLICKHOUSE_USER", "demo")
+CLICKHOUSE_PASSWORD = _env("CLICKHOUSE_PASSWORD", "")
+#: The Google Cloud project that pays for BigQuery, where the same log is.
+BIGQUERY_PROJECT = _env("BIGQUERY_PROJECT", "")
+
+# --- tokens (TokenMiddleware, batch handler) ----------------------------------------------------
+
+#: For packages that only you may see; sent to NPM_ROOT and nobody else.
+NPM_AUTH_TOKEN = _env("NPM_AUTH_TOKEN", "")
+#: Any token of yours, it needs no rights; sent to GITHUB_API_ROOT and nobody else.
+GITHUB_TOKEN = _env("GITHUB_TOKEN", "")
+#: Which root gets which token.
+SOURCE_TOKENS = {"NPM_ROOT": "NPM_AUTH_TOKEN", "GITHUB_API_ROOT": "GITHUB_TOKEN"}
 
 # --- politeness (batch handler, middlewares, AutoThrottle) --------------------------------------
 
@@ -84,8 +117,35 @@ NPM_ROOT = _env("NPM_ROOT", "") or _npm_root()
 CONTACT_URL = _env("CONTACT_URL", "https://github.com/pyfcrawl/pyfcrawl")
 #: Empty: made of name, version and CONTACT_URL.
 USER_AGENT = ""
-#: Requests a second to PYPI_ROOT, over batches and ordinary requests; 0: as many as it takes well.
+# Requests a second to each root, over batches and ordinary requests; 0: as many as it takes well.
+#: PyPI has no limit of its own.
 PYPI_MAX_RPS = _env("PYPI_MAX_RPS", "0")
+#: Nor has npm for its registry, only a bound of five million requests a month.
+NPM_MAX_RPS = _env("NPM_MAX_RPS", "0")
+#: npm's counters answer 429 sooner than its registry, without saying from when on.
+NPM_DOWNLOADS_MAX_RPS = _env("NPM_DOWNLOADS_MAX_RPS", "2")
+#: jsDelivr states that it has no limits.
+JSDELIVR_MAX_RPS = _env("JSDELIVR_MAX_RPS", "0")
+#: GitHub allows 900 points a minute, a GET being one; what an hour may hold it says in its answers.
+GITHUB_MAX_RPS = _env("GITHUB_MAX_RPS", "10")
+#: GitLab allows 400 a minute for single projects.
+GITLAB_MAX_RPS = _env("GITLAB_MAX_RPS", "5")
+#: Codeberg is run by volunteers.
+CODEBERG_MAX_RPS = _env("CODEBERG_MAX_RPS", "2")
+#: pypistats allows 30 a minute.
+PYPISTATS_MAX_RPS = _env("PYPISTATS_MAX_RPS", "0.5")
+#: Which root is asked at which rate.
+SOURCE_RATES = {
+    "PYPI_ROOT": "PYPI_MAX_RPS",
+    "NPM_ROOT": "NPM_MAX_RPS",
+    "NPM_DOWNLOADS_ROOT": "NPM_DOWNLOADS_MAX_RPS",
+    "JSDELIVR_CDN_ROOT": "JSDELIVR_MAX_RPS",
+    "JSDELIVR_DATA_ROOT": "JSDELIVR_MAX_RPS",
+    "GITHUB_API_ROOT": "GITHUB_MAX_RPS",
+    "GITLAB_API_ROOT": "GITLAB_MAX_RPS",
+    "CODEBERG_API_ROOT": "CODEBERG_MAX_RPS",
+    "PYPISTATS_ROOT": "PYPISTATS_MAX_RPS",
+}
 #: Seconds a Retry-After is heeded at most.
 RETRY_AFTER_MAX = 600
 #: Seconds without one good answer from a host before the crawl is stopped; the next one goes on.
@@ -101,7 +161,11 @@ CONCURRENT_REQUESTS_PER_DOMAIN = 8
 
 # --- batches (pyfcrawl.batch) -------------------------------------------------------------------
 
-DOWNLOAD_HANDLERS = {"batch": "pyfcrawl.batch.handler.BatchDownloadHandler"}
+DOWNLOAD_HANDLERS = {
+    "batch": "pyfcrawl.batch.handler.BatchDownloadHandler",
+    "http": "pyfcrawl.batch.ordinary.OrdinaryDownloadHandler",
+    "https": "pyfcrawl.batch.ordinary.OrdinaryDownloadHandler",
+}
 #: GETs that one Scrapy request stands for; 1 turns batches off.
 BATCH_SIZE = _env("BATCH_SIZE", "200")
 #: GETs under way at once to one host, at most; it starts lower and backs off under strain.
@@ -115,9 +179,19 @@ DOWNLOAD_SLOTS = {"batch": {"concurrency": 4, "delay": 0, "throttle": False}}
 #: The Simple index of a whole registry is some 45 MB.
 DOWNLOAD_WARNSIZE = 128 * 1024 * 1024
 
+# --- feeds (rss) --------------------------------------------------------------------------------
+
+#: Seconds for which a new project, or a release, that a feed named is not looked at again for
+#: that; 0: it is looked at every time.
+RSS_DEDUP_TTL_NEW = _env("RSS_DEDUP_TTL_NEW", "86400")
+RSS_DEDUP_TTL_UPDATE = _env("RSS_DEDUP_TTL_UPDATE", "86400")
+
 # --- components ---------------------------------------------------------------------------------
 
-DOWNLOADER_MIDDLEWARES = {"pyfcrawl.middlewares.PolitenessMiddleware": 560}  # behind retry (550)
+DOWNLOADER_MIDDLEWARES = {
+    "pyfcrawl.middlewares.PolitenessMiddleware": 560,  # behind retry (550)
+    "pyfcrawl.middlewares.TokenMiddleware": 990,  # next to the network, so nobody else sees them
+}
 SPIDER_MIDDLEWARES = {
     # Warns of every retry that a spider asks for, which has to carry its count in meta.
     "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
@@ -133,6 +207,7 @@ ITEM_PIPELINES = {
     "pyfcrawl.pipelines.images.ScreenshotPipeline": 200,
     "pyfcrawl.pipelines.document.DocumentPipeline": 300,
     "pyfcrawl.pipelines.health.HealthPipeline": 400,
+    "pyfcrawl.pipelines.history.HistoryPipeline": 450,
     "pyfcrawl.pipelines.index.IndexPipeline": 500,
 }
 #: Items of one response on their way at once: enough to fill a group of writes.

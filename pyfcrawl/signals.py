@@ -22,3 +22,20 @@ work_failed = object()
 
 #: A piece of work of each of these projects ended, well or not: `visits`.
 work_finished = object()
+
+#: What to remember when a project is done: `visit`, `kind`, `values` (key -> JSON value), `until`
+#: (Unix seconds, None for ever); see StateStore.remember. Sent while the project is still open;
+#: comes to nothing when it fails.
+note_when_done = object()
+
+#: Further projects belong to part 0 of the plan, in a run that goes on and on: `count`.
+more_planned = object()
+
+#: Sent by the keeper when all work of some projects ended: `visits`, `failed` (those that did).
+projects_closed = object()
+
+#: What to remember at once: `kind`, `values`, `until` as for note_when_done.
+remember = object()
+
+#: What is no longer worth remembering: `kind`, `keys`.
+forget = object()

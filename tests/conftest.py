@@ -15,8 +15,15 @@ settings.load_profile("pyfcrawl")
 # Whatever a developer has set for daily use must not decide about a test, and a test that
 # forgets to name its stand-in gets a refused connection. Port 9 is "discard": nobody answers.
 _NOWHERE = "http://127.0.0.1:9"
-for _name in ("PYPI_ROOT", "NPM_ROOT"):
+ROOTS = (
+    *("PYPI_ROOT", "NPM_ROOT", "NPM_DOWNLOADS_ROOT", "JSDELIVR_CDN_ROOT", "JSDELIVR_DATA_ROOT"),
+    *("GITHUB_API_ROOT", "GITLAB_API_ROOT", "CODEBERG_API_ROOT", "PYPISTATS_ROOT"),
+    "CLICKHOUSE_URL",
+)
+for _name in ROOTS:
     os.environ[_name] = _NOWHERE
+for _name in ("NPM_AUTH_TOKEN", "GITHUB_TOKEN", "CLICKHOUSE_PASSWORD", "BIGQUERY_PROJECT"):
+    os.environ[_name] = ""  # nor is one of a .env sent anywhere
 
 
 @pytest.fixture(scope="session")

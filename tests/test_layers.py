@@ -51,7 +51,7 @@ READING = {
 PURE = {"core", "items", "sources", "errors", "signals"}
 IMPURE_MODULES = {
     *("scrapy", "twisted", "asyncio", "redis", "scrapy_redis", "typesense", "sqlite3"),
-    *("aiohttp", "requests", "httpx", "urllib3", "feedparser", "socket", "ssl", "http.client"),
+    *("aiohttp", "requests", "httpx", "urllib3", "socket", "ssl", "http.client"),
     *("http.server", "urllib.request", "os", "dotenv", "subprocess", "multiprocessing"),
     *("threading", "tempfile", "shutil", "time", "random", "secrets", "locale", "logging"),
 }

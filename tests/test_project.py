@@ -188,9 +188,9 @@ def scrapy(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
-def test_scrapy_lists_the_spider() -> None:
+def test_scrapy_lists_the_spiders() -> None:
     result = scrapy("list")
-    assert (result.returncode, result.stdout) == (0, "pypi\n")
+    assert (result.returncode, result.stdout) == (0, "github\nnpm\npypi\npypistats\nrss\n")
 
 
 def test_scrapy_check_passes() -> None:

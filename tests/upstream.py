@@ -1,4 +1,4 @@
-"""A local stand-in for PyPI: the crawl's tests and benchmarks talk to it instead of the network.
+"""A local stand-in for every source: tests and benchmarks talk to it instead of the network.
 
 `with Upstream(registry) as up:` serves in a process of its own at `up.root`, so that a crawl in a
 subprocess and the test can both reach it. Through `up` the test changes the registry, asks for
@@ -100,6 +100,21 @@ class Upstream:
         return cast(Registry, _Remote(self, "registry"))
 
     @property
+    def npm(self) -> Any:
+        """Operations on npm's registry, counters and jsDelivr (tests/standin/npm.py)."""
+        return _Remote(self, "npm")
+
+    @property
+    def github(self) -> Any:
+        """Operations on GitHub, GitLab and Codeberg (tests/standin/forges.py)."""
+        return _Remote(self, "github")
+
+    @property
+    def stats(self) -> Any:
+        """Operations on download numbers (tests/standin/stats.py)."""
+        return _Remote(self, "stats")
+
+    @property
     def log(self) -> list[Request]:
         """Every request since `reset`, in the order of arrival."""
         return [Request(*row) for row in self.call("log")]
@@ -196,12 +211,14 @@ class _Remote:
         self._up, self._target = up, target
 
     def __getattr__(self, name: str) -> Any:
-        if name == "serial":
+        if (self._target, name) == ("registry", "serial"):
             return self._up.call("serial")
 
         def call(*args: Any, **kwargs: Any) -> Any:
             result = self._up.call(f"{self._target}.{name}", *args, **kwargs)
-            return {tuple(each) for each in result} if name == "truth" else result
+            if (self._target, name) == ("registry", "truth"):
+                return {tuple(each) for each in result}
+            return result
 
         return call
 
@@ -230,6 +247,8 @@ class _Server:
         target, _, name = operation.rpartition(".")
         if target == "registry":
             return getattr(self.service.registry, name)(*args, **kwargs)
+        if target:
+            return getattr(self.service.mounted(target), name)(*args, **kwargs)
         if operation == "serial":
             return self.service.registry.serial
         if operation == "log":

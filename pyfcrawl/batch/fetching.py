@@ -68,14 +68,15 @@ class Fetching(Spider):
     def _single(self, target: Target, then: str, context: Context, priority: int) -> Request:
         return Request(
             target.url,
-            headers={"Accept": "application/json"},
+            headers=target.headers,
             callback=self.parse_single,
             errback=self.single_failed,
             dont_filter=True,
             priority=priority,
             meta={
-                "handle_httpstatus_list": [404, 410],
+                "handle_httpstatus_list": [404, 410, *([304] if target.etag else [])],
                 "download_maxsize": self.settings.getint("BATCH_MAX_BODY"),
+                **({"anonymous": True} if target.anonymous else {}),
             },
             cb_kwargs={
                 "target": msgspec.to_builtins(target),

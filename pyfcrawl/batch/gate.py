@@ -1,13 +1,15 @@
-"""Politeness to one host: how many requests at once, how many a second, when to hold off.
+"""Politeness to one source: how many requests at once, how many a second, when to hold off.
 
 Concurrency starts low, grows while answers are good, halves when the host shows strain and never
 passes its limit: additive increase and multiplicative decrease, as TCP does it. A Retry-After
-holds every request to the host, batched or not, and no other host.
+holds every request to the source, batched or not, and no other source. A source is one of the
+roots in settings, or else a host.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,11 +20,20 @@ from weakref import WeakKeyDictionary, ref
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 
+from pyfcrawl.batch.roots import Roots, by_root
+from pyfcrawl.core import retry_after
+
 #: Concurrency a host is met with first.
 _START = 8.0
 
 #: Answers that say the host has too much to do.
 STRAINED = frozenset({429, 500, 502, 503, 504, 522, 524})
+
+#: Errors that say nothing against the host or the crawl.
+_NOTHING_THERE = frozenset({404, 410})
+
+#: Of these a Retry-After is heeded; GitHub says so with 403 as well.
+_HOLDING_OFF = frozenset({403, 429, 503})
 
 #: Seconds between looks whether the crawl is being stopped, while requests are held back.
 _LOOK = 0.5
@@ -30,6 +41,10 @@ _LOOK = 0.5
 
 class GateClosedError(IgnoreRequest):
     """The crawl is being stopped; the request was not sent."""
+
+
+class PausedError(Exception):
+    """The source asked to be left alone after the request was let through; it was not sent."""
 
 
 class Gate:
@@ -63,6 +78,11 @@ class Gate:
     def window(self) -> int:
         """How many requests may be under way now."""
         return max(1, int(self._window))
+
+    @property
+    def paused(self) -> bool:
+        """Whether the source is to be left alone now."""
+        return self._resume > asyncio.get_running_loop().time()
 
     async def __aenter__(self) -> None:
         if self._active >= self.window or self._waiting:
@@ -152,6 +172,15 @@ class Gate:
             self._strained = now
             self._window = max(1.0, self._window / 2)
 
+    def answered(self, status: int, wait: str | None, now: float) -> None:
+        """An answer came; `wait` is its Retry-After, `now` the time of day as Unix seconds."""
+        if status in STRAINED:
+            self.strain()
+        elif status < 400 or status in _NOTHING_THERE:
+            self.good()
+        if wait and status in _HOLDING_OFF:
+            self.pause(retry_after.seconds(wait, now) or 0)
+
     def pause(self, seconds: float) -> None:
         """The host asked to be left alone this long (at most `longest_pause`)."""
         until = asyncio.get_running_loop().time() + min(max(seconds, 0), self._longest_pause)
@@ -159,7 +188,10 @@ class Gate:
 
 
 class Gates:
-    """The gates of one crawl, by host; made as hosts are met."""
+    """The gates of one crawl. `rates` maps the roots of sources to requests a second, 0: any.
+
+    What lies under none of them has a gate a host, made as hosts are met.
+    """
 
     def __init__(
         self,
@@ -168,33 +200,37 @@ class Gates:
         stopping: Callable[[], bool],
         longest_pause: float,
         patience: float = 900,
-        hopeless: Callable[[str], None] = lambda host: None,
+        hopeless: Callable[[str], None] = lambda source: None,
     ) -> None:
         self._limit = limit
-        self._rates = rates
         self._stopping = stopping
         self._longest_pause = longest_pause
         self._patience = patience
         self._hopeless = hopeless
-        self._gates: dict[str, Gate] = {}
+        self._sources = Roots({root: self._new(root, rate) for root, rate in rates.items()})
+        self._hosts: dict[str, Gate] = {}
 
     def of(self, url: str) -> Gate:
-        """The gate of the host that serves `url`."""
+        """The gate of the source that `url` belongs to: the longest root it is under, or a host."""
+        gate = self._sources.of(url)
+        if gate is not None:
+            return gate
         origin = "/".join(url.split("/", 3)[:3])  # a tenth of what urlsplit takes
-        gate = self._gates.get(origin)
+        gate = self._hosts.get(origin)
         if gate is None:
             host = urlsplit(origin).netloc.lower()
-            gate = self._gates[origin] = self._gates.setdefault(host, self._new(host))
+            gate = self._hosts[origin] = self._hosts.setdefault(host, self._new(host, 0))
         return gate
 
-    def _new(self, host: str) -> Gate:
+    def _new(self, source: str, rate: float) -> Gate:
+        shown = re.sub("//[^/]*@", "//", source)  # as an address may hold a password
         return Gate(
             self._limit,
-            self._rates.get(host, 0),
+            rate,
             self._stopping,
             self._longest_pause,
             self._patience,
-            lambda: self._hopeless(host),
+            lambda: self._hopeless(shown),
         )
 
 
@@ -205,17 +241,24 @@ def gates_of(crawler: Crawler) -> Gates:
     """The gates that the batch handler and the middlewares of a crawl share."""
     if crawler not in _of_crawlers:
         settings = crawler.settings
+        rates = by_root(settings, settings.getdict("SOURCE_RATES"), own_root(crawler))
         # What the dictionary holds must not hold its key.
         run = _Run(ref(crawler), settings.getfloat("HOST_PATIENCE"))
         _of_crawlers[crawler] = Gates(
             settings.getint("BATCH_CONCURRENCY"),
-            {urlsplit(settings["PYPI_ROOT"]).netloc.lower(): settings.getfloat("PYPI_MAX_RPS")},
+            {root: float(rate) for root, rate in rates.items()},
             run.stopping,
             settings.getfloat("RETRY_AFTER_MAX"),
             run.patience,
             run.give_up,
         )
     return _of_crawlers[crawler]
+
+
+def own_root(crawler: Crawler) -> str:
+    """The setting that says where the crawl's spider mainly reads, "" when it doesn't tell."""
+    spider = getattr(crawler, "spidercls", None)
+    return str(getattr(spider, "root_setting", ""))
 
 
 @dataclass(slots=True)
@@ -235,7 +278,7 @@ class _Run:
         slot = engine._slot
         return not engine.running or (slot is not None and slot.closing is not None)
 
-    def give_up(self, host: str) -> None:
+    def give_up(self, source: str) -> None:
         """End the crawl: what is not done stays for the next run."""
         crawler = self.crawler()
         if crawler is None or crawler.engine is None or self.stopping() or self.closing:
@@ -243,7 +286,7 @@ class _Run:
         assert crawler.stats is not None
         crawler.stats.set_value(
             "pyfcrawl/error",
-            f"{host} gave no good answer for {self.patience:g} s (HOST_PATIENCE), the crawl "
+            f"{source} gave no good answer for {self.patience:g} s (HOST_PATIENCE), the crawl "
             "was stopped; the next one goes on from here",
         )
         closing = crawler.engine.close_spider_async(reason="error")

@@ -7,9 +7,11 @@ bounded by the batch and not by the registry.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies
 
 import aiohttp
@@ -18,15 +20,19 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from pyfcrawl.batch.gate import STRAINED, Gate, GateClosedError, Gates, gates_of
+from pyfcrawl.batch.gate import Gate, GateClosedError, Gates, gates_of, own_root
 from pyfcrawl.batch.messages import Batch, BatchResponse, Failure, Target
-from pyfcrawl.core import retry_after
+from pyfcrawl.batch.tokens import Tokens
 from pyfcrawl.core.screening import WantedClassifiers
 from pyfcrawl.errors import SourceError
 
 logger = logging.getLogger(__name__)
 
 _GONE = frozenset({404, 410})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+#: Redirects followed for one GET.
+_HOPS = 10
 
 
 class TooLargeError(SourceError):
@@ -34,11 +40,20 @@ class TooLargeError(SourceError):
 
 
 class BadStatusError(SourceError):
-    """Any status but 200, 404 and 410."""
+    """Any status but 200, 404, 410, and 304 where it was asked for; or redirects without end."""
 
 
 #: What may go wrong with a GET; anything else is a bug, and shows its traceback.
 _EXPECTED = (SourceError, GateClosedError, TimeoutError, aiohttp.ClientError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer worth having: its status is 200, 304, 404 or 410."""
+
+    status: int
+    body: bytes = b""
+    etag: str = ""
 
 
 @dataclass(slots=True)
@@ -60,9 +75,11 @@ class BatchDownloadHandler:
         timeout: float,
         max_body: int,
         user_agent: str,
+        tokens: Tokens,
     ) -> None:
         self._crawler = crawler
         self._gates = gates
+        self._tokens = tokens
         self._concurrency = concurrency
         self._timeout = timeout
         self._max_body = max_body
@@ -80,6 +97,7 @@ class BatchDownloadHandler:
             timeout=settings.getfloat("DOWNLOAD_TIMEOUT"),
             max_body=settings.getint("BATCH_MAX_BODY"),
             user_agent=settings["USER_AGENT"],
+            tokens=Tokens.of_settings(settings, own_root(crawler)),
         )
 
     async def download_request(self, request: Request) -> Response:
@@ -112,12 +130,14 @@ class BatchDownloadHandler:
             gate = self._gates.of(target.url)
             async with gate:
                 tally.requests += 1
-                body = await self._fetch(target.url, gate)
-            if body is None:
+                answer = await self._follow(target, gate)
+            tally.size += len(answer.body)
+            if answer.status in _GONE:
                 answers.gone.append(target)
-                return
-            tally.size += len(body)
-            answers.sort_in(target, body, wanted)
+            elif answer.status == 304:
+                answers.unchanged.append(target)
+            else:
+                answers.sort_in(target, answer.body, wanted, answer.etag)
         except Exception as error:
             # Whatever it is: one target must not take the batch's others down.
             if not isinstance(error, _EXPECTED):
@@ -125,32 +145,41 @@ class BatchDownloadHandler:
             retry = not isinstance(error, TooLargeError)
             answers.failures.append(Failure(target, _reason(error), retry))
 
-    async def _fetch(self, url: str, gate: Gate) -> bytes | None:
-        """The body, None for gone."""
-        try:
-            return await self._ask(url, gate)
-        except (TimeoutError, aiohttp.ClientError, OSError):
-            gate.strain()
-            raise
+    async def _follow(self, target: Target, gate: Gate) -> _Answer:
+        """The answer for a target, redirects followed: each with the token that its place gets."""
+        url = target.url
+        for _ in range(_HOPS):
+            try:
+                answer = await self._ask(url, target, gate)
+            except (TimeoutError, aiohttp.ClientError, OSError):
+                gate.strain()
+                raise
+            if isinstance(answer, _Answer):
+                return answer
+            url = answer
+            elsewhere = self._gates.of(url)
+            if elsewhere is not gate:
+                gate = elsewhere
+                await gate.turn()
+        raise BadStatusError(f"more than {_HOPS} redirects")
 
-    async def _ask(self, url: str, gate: Gate) -> bytes | None:
-        async with self._client().get(url) as response:
-            if response.status in _GONE:
+    async def _ask(self, url: str, target: Target, gate: Gate) -> _Answer | str:
+        """The answer to one request, or the address it leads to."""
+        headers = target.headers
+        if not target.anonymous and (token := self._tokens.header(url)):
+            headers["Authorization"] = token
+        async with self._client().get(url, headers=headers, allow_redirects=False) as response:
+            status = response.status
+            if status == 200:
+                body = await self._read(response)
                 gate.good()
-                return None
-            if response.status != 200:
-                self._heed(response, gate)
-                raise BadStatusError(f"answered {response.status}")
-            body = await self._read(response)
-            gate.good()
-            return body
-
-    def _heed(self, response: aiohttp.ClientResponse, gate: Gate) -> None:
-        if response.status in STRAINED:
-            gate.strain()
-        wait = retry_after.seconds(response.headers.get("Retry-After"), time.time())
-        if wait and response.status in (429, 503):
-            gate.pause(wait)
+                return _Answer(200, body, response.headers.get("ETag", ""))
+            gate.answered(status, response.headers.get("Retry-After"), time.time())
+            if status in _GONE or (status == 304 and target.etag):
+                return _Answer(status)
+            if status in _REDIRECTS:
+                return _place(url, response.headers.get("Location", ""))
+            raise BadStatusError(f"answered {status}")
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         if (response.content_length or 0) > self._max_body:
@@ -171,7 +200,7 @@ class BatchDownloadHandler:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._concurrency, ttl_dns_cache=300),
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
-                headers={"User-Agent": self._user_agent, "Accept": "application/json"},
+                headers={"User-Agent": self._user_agent},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=bool(getproxies()),
             )
@@ -181,6 +210,15 @@ class BatchDownloadHandler:
         """End the pooled connections."""
         if self._session is not None:
             await self._session.close()
+
+
+def _place(url: str, location: str) -> str:
+    """The address a redirect leads to."""
+    with contextlib.suppress(ValueError):
+        place = urljoin(url, location)
+        if location and urlsplit(place).scheme in ("http", "https"):
+            return place
+    raise BadStatusError("redirected to no address")
 
 
 def _reason(error: BaseException) -> str:

@@ -19,7 +19,9 @@ class Target(msgspec.Struct, array_like=True, frozen=True):
 
     `key` is what the spider knows it by, `name` the project the answer must be about ("": it may
     be anything), `floor` the least serial it must carry. With a screen, `keep` hands it over even
-    when it doesn't match (the project is indexed, so its absence would mean something).
+    when it doesn't match (the project is indexed, so its absence would mean something). `etag`
+    is what the answer had the last time: the same one again comes back as unchanged. `accept` is
+    what to ask for where it is not JSON; `anonymous` asks without a token whatever the address.
     """
 
     url: str
@@ -27,6 +29,15 @@ class Target(msgspec.Struct, array_like=True, frozen=True):
     name: str = ""
     floor: int = 0
     keep: bool = False
+    etag: str = ""
+    accept: str = ""
+    anonymous: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What this GET is sent with, beside what all are."""
+        headers = {"Accept": self.accept or "application/json"}
+        return headers | ({"If-None-Match": self.etag} if self.etag else {})
 
 
 class Batch(msgspec.Struct):
@@ -70,25 +81,31 @@ class BatchResponse(Response):
     """The answers of one batch.
 
     `documents` are (target, body) of sound answers that may matter, `unmatched` the targets whose
-    sound answer doesn't match, `gone` those answered 404 or 410, `failures` all others.
+    sound answer doesn't match, `gone` those answered 404 or 410, `unchanged` those with an `etag`
+    answered 304, `failures` all others. `etags` maps the keys of documents to their ETags, where
+    there are any.
     """
 
-    __slots__ = ("documents", "failures", "gone", "unmatched")
+    __slots__ = ("documents", "etags", "failures", "gone", "unchanged", "unmatched")
 
     def __init__(self, url: str, **rest: Any) -> None:
         super().__init__(url, **rest)
         self.documents: list[tuple[Target, bytes]] = []
         self.unmatched: list[Target] = []
         self.gone: list[Target] = []
+        self.unchanged: list[Target] = []
+        self.etags: dict[str, str] = {}
         self.failures: list[Failure] = []
 
-    def sort_in(self, target: Target, body: bytes, wanted: WantedClassifiers | None) -> None:
+    def sort_in(
+        self, target: Target, body: bytes, wanted: WantedClassifiers | None, etag: str = ""
+    ) -> None:
         """Put the body of a 200 where it belongs; without `wanted` any project matches.
 
         A target without a name takes any body as it is.
         """
         if wanted is None and not target.name:
-            self.documents.append((target, body))
+            self._keep(target, body, etag)
             return
         try:
             head = read_head(body, target.name, target.floor)
@@ -97,9 +114,15 @@ class BatchResponse(Response):
             self.failures.append(Failure(target, str(error), retry))
             return
         if wanted is None or target.keep or wanted.match(head.info.classifiers):
-            self.documents.append((target, body))
+            self._keep(target, body, etag)
         else:
             self.unmatched.append(target)
+
+    def _keep(self, target: Target, body: bytes, etag: str) -> None:
+        self.documents.append((target, body))
+        # Anything else is no ETag (RFC 9110, 8.8.3), and could not travel in a queue.
+        if etag.isascii() and etag.isprintable() and etag:
+            self.etags[target.key] = etag
 
     @classmethod
     def of_single(
@@ -109,7 +132,10 @@ class BatchResponse(Response):
         answers = cls(response.url, request=response.request)
         if response.status in (404, 410):
             answers.gone.append(target)
+        elif response.status == 304:
+            answers.unchanged.append(target)
         else:
             wanted = None if classifiers is None else WantedClassifiers(tuple(classifiers))
-            answers.sort_in(target, response.body, wanted)
+            etag = (response.headers.get("ETag") or b"").decode("latin-1")
+            answers.sort_in(target, response.body, wanted, etag)
         return answers

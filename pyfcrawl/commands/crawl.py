@@ -51,6 +51,8 @@ class Command(ScrapyCrawl):
             report(error)
             self.exitcode = 1
             return
+        # Scrapy makes a record of every message and drops it at the end; this stops it earlier.
+        logging.getLogger("scrapy").setLevel(self.settings["LOG_LEVEL"])
         if self.settings["LOG_LEVEL"] == "INFO":
             for name in _PRELUDE:
                 logging.getLogger(name).setLevel(logging.WARNING)

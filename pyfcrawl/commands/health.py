@@ -17,10 +17,9 @@ from scrapy.exceptions import UsageError
 
 from pyfcrawl.commands import output
 from pyfcrawl.commands.frame import INTERRUPTED, Frame, no_words
-from pyfcrawl.core import health
-from pyfcrawl.core.document import BOOKKEEPING
 from pyfcrawl.errors import StoreError
-from pyfcrawl.stores.index import Document, IndexAddress, IndexWriter, Patch, Refusal, open_writer
+from pyfcrawl.pipelines.health import changed_health
+from pyfcrawl.stores.index import Document, IndexAddress, IndexWriter, Refusal, open_writer
 
 #: Documents looked at between two writes.
 _GROUP = 500
@@ -92,14 +91,6 @@ def rescore(
             tally.changed += report.written
             tally.refused += report.refused
         tally.seen += len(group)
-
-
-def changed_health(document: Document, now: int) -> Patch | None:
-    """The new health fields, None when nothing but the time of the look would change."""
-    scored = health.score(document, now)
-    if all(document.get(name) == scored[name] for name in scored if name not in BOOKKEEPING):
-        return None
-    return Patch(document["identifier"], scored)
 
 
 def _checked_limit(limit: int | None) -> int | None:

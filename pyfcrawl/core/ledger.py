@@ -31,7 +31,8 @@ class Plan:
     `end` is the serial reached when all parts are done; None when the run sees only some names
     and so must not move a cursor. `etag`, `listed` and `newest` describe the listing it came from.
     `scopes` names the cursors concerned (state key -> scope), `final` the keys that take their
-    place when the run was clean and its collections were put to serve.
+    place when the run was clean and its collections were put to serve. `settled` (kind -> keys) is
+    what of the state's memory is no longer true once all of it is done or failed for good.
     """
 
     parts: Sequence[Part]
@@ -41,6 +42,7 @@ class Plan:
     newest: int = 0
     scopes: Mapping[str, str] = field(default_factory=dict)
     final: Mapping[str, str] = field(default_factory=dict)
+    settled: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,15 @@ class Ledger:
         self._entries: dict[str, _Entry] = {}
         self._outcome = Outcome()
         self._at = 0
+
+    def add(self, count: int) -> None:
+        """`count` further projects belong to part 0, which is outside the serial order.
+
+        A run that goes on and on has that one part, so that its account doesn't grow with time.
+        """
+        if not self._plan.parts or self._plan.parts[0].first is not None:
+            raise ValueError("only a part outside the serial order can grow")
+        self._remaining[0] += count
 
     def expect(self, visit: str, units: int) -> None:
         """`units` more pieces of work belong to this project (its page counts as one already)."""

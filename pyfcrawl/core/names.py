@@ -8,6 +8,7 @@ part. Two names that normalise alike are one project to PyPI, and one id here.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from packageurl import PackageURL
 from packaging.utils import canonicalize_name
@@ -46,6 +47,7 @@ def release_id(registry: str, name: str, version: str) -> str:
     return _purl(registry, name, version)
 
 
+@lru_cache(8192)
 def _purl(registry: str, name: str, version: str | None) -> str:
     scope, _, bare = normalized(name, registry).rpartition("/")
     return PackageURL(registry, scope or None, bare, version).to_string()

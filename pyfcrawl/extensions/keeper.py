@@ -8,8 +8,9 @@ count does the cursor move there.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scrapy import Spider
@@ -19,7 +20,10 @@ from scrapy.crawler import Crawler
 from pyfcrawl import signals
 from pyfcrawl.core.ledger import Ledger, Plan, Visit
 from pyfcrawl.errors import PyfcrawlError
+from pyfcrawl.extensions.notes import Note, Notes
 from pyfcrawl.stores.state import Cursor, Pending, Run, StateStore, open_state
+
+logger = logging.getLogger(__name__)
 
 _ERROR = "pyfcrawl/error"
 
@@ -35,6 +39,7 @@ COUNTS = (
     "failed",
     "pending",
     "open",
+    "gaps",
 )
 
 
@@ -48,6 +53,7 @@ class Keeper:
         self._plan = Plan([])
         self._ledger = Ledger(self._plan)
         self._pending: dict[str, set[str]] = {}
+        self._notes = Notes()
         self._saved: int | None = None
         self._started = int(time.time())
         self._first_failure = ""
@@ -61,6 +67,10 @@ class Keeper:
             (keeper.work_expected, signals.work_expected),
             (keeper.work_failed, signals.work_failed),
             (keeper.work_finished, signals.work_finished),
+            (keeper.note_when_done, signals.note_when_done),
+            (keeper.more_planned, signals.more_planned),
+            (keeper.remember, signals.remember),
+            (keeper.forget, signals.forget),
             (keeper.item_lost, scrapy_signals.item_dropped),
             (keeper.item_lost, scrapy_signals.item_error),
             (keeper.spider_idle, scrapy_signals.spider_idle),
@@ -88,6 +98,7 @@ class Keeper:
     def work_failed(self, visit: str, reason: str) -> None:
         """Something of a project failed for good."""
         self._ledger.fail(visit, reason)
+        self._notes.fail(visit)
         if not reason.startswith("stale"):  # waiting for a cache is nobody's mistake
             self._first_failure = self._first_failure or f"{Visit.parse(visit).name}: {reason}"
 
@@ -96,6 +107,40 @@ class Keeper:
         closed = [visit for visit in visits if self._ledger.finish(visit)]
         if closed:
             self._save()
+            failed = [visit for visit in closed if self._notes.failed(visit)]
+            for note in self._notes.close(closed):
+                self.remember(note.kind, note.values, note.until)
+            send = self._crawler.signals.send_catch_log
+            send(signals.projects_closed, visits=closed, failed=failed)
+
+    def more_planned(self, count: int) -> None:
+        """A run that goes on found more to visit."""
+        self._ledger.add(count)
+        self._stats.inc_value("pyfcrawl/planned", count)
+
+    def note_when_done(
+        self, visit: str, kind: str, values: Mapping[str, Any], until: int | None = None
+    ) -> None:
+        """Hold back what is to be remembered once this project is done."""
+        self._notes.add(visit, Note(kind, until, dict(values)))
+
+    def remember(self, kind: str, values: Mapping[str, Any], until: int | None = None) -> None:
+        """Remember at once; at worst something is looked at once more than needed."""
+        if self._state is None:
+            return
+        try:
+            self._state.remember(kind, values, until)
+        except Exception as error:
+            logger.warning("%s is not remembered: %s", kind, error)
+
+    def forget(self, kind: str, keys: Sequence[str]) -> None:
+        """Forget at once."""
+        if self._state is None or not keys:
+            return
+        try:
+            self._state.forget(kind, keys)
+        except Exception as error:
+            logger.warning("%s is not forgotten: %s", kind, error)
 
     def item_lost(self, item: Any, **_: Any) -> None:
         """An item that no stage answered for (dropped on the way, or a stage raised)."""
@@ -165,7 +210,8 @@ class Keeper:
         if self._ledger.open == 0 and reason == "finished":
             self._save(etag=self._plan.etag)
             self._take_over()
-        self._judge(reason)
+            self._settle()
+        self._judge(reason, getattr(spider, "root_setting", "PYPI_ROOT"))
         if self._state is None:
             return
         counts = {name: self._stats.get_value(f"pyfcrawl/{name}", 0) for name in COUNTS}
@@ -186,14 +232,23 @@ class Keeper:
             if cursor is not None:
                 self._advance(final, cursor, {}, set(self._state.pending(final)))
 
-    def _judge(self, reason: str) -> None:
+    def _settle(self) -> None:
+        """What the state remembers and this run, having seen everything, made untrue."""
+        if self._state is None or self._stats.get_value(_ERROR):
+            return
+        if self._plan.final and not self._stats.get_value("pyfcrawl/switched"):
+            return  # what it saw was thrown away
+        for kind, keys in self._plan.settled.items():
+            self.forget(kind, keys)
+
+    def _judge(self, reason: str, root_setting: str) -> None:
         """What makes a run a failure: it could read nothing at all, or left projects undone."""
         failed = self._stats.get_value("pyfcrawl/failed", 0)
         if self._first_failure and failed and not self._stats.get_value("pyfcrawl/visited"):
             self._stats.set_value(
                 _ERROR,
                 f"{failed} of {failed} projects could not be read, the first being "
-                f"{self._first_failure}; check PYPI_ROOT and the network",
+                f"{self._first_failure}; check {root_setting} and the network",
             )
         elif self._ledger.open and reason == "finished" and not self._stats.get_value(_ERROR):
             self._stats.set_value(

@@ -73,7 +73,8 @@ class ProgressReport:
     def _tick(self) -> None:
         visited, rest = self._visited(), self._rest()
         if self._bar is not None:
-            self._bar.update(self._task, completed=visited, rest=rest)
+            planned = self._value("planned")  # a run that polls finds more and more
+            self._bar.update(self._task, completed=visited, total=planned, rest=rest)
         else:
             planned = self._value("planned")
             logger.info("%d of %d projects, %s%s", visited, planned, rest, self._left())
@@ -122,7 +123,8 @@ class ProgressReport:
         requests += self._stat("pyfcrawl/batch/requests")
         size = self._stat("downloader/response_bytes") + self._stat("pyfcrawl/batch/bytes")
         names = ("visited", "matched", "written", "updated", "unchanged", "removed", "pending")
-        counts = ", ".join(f"{name} {self._value(name):,}" for name in names)
+        some = tuple(name for name in ("gaps", "left") if self._value(name))
+        counts = ", ".join(f"{name} {self._value(name):,}" for name in (*names, *some))
         took = time.monotonic() - self._started
         return f"{counts}, requests {requests:,}, {size / 1e6:,.1f} MB, {took:.1f} s"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,14 +23,15 @@ from pyfcrawl import signals
 from pyfcrawl.core.names import package_id, release_id
 from pyfcrawl.core.profiles import Profile
 from pyfcrawl.errors import PyfcrawlError
-from pyfcrawl.items import GoneItem, ListingItem, PackageItem
+from pyfcrawl.items import DownloadsItem, GithubItem, GoneItem, ListingItem, PackageItem
+from pyfcrawl.pipelines.facts import FactsItem, write_facts
 from pyfcrawl.stores.index import IndexAddress, IndexWriter, Patch, WriteReport, open_writer
 from pyfcrawl.stores.rebuild import build_beside, discard, serve, switch
 from pyfcrawl.stores.server import apply_profile
 
 logger = logging.getLogger(__name__)
 
-Item = PackageItem | ListingItem | GoneItem
+Item = PackageItem | ListingItem | GoneItem | GithubItem | DownloadsItem
 
 #: Items written in one go at most.
 _GROUP = 500
@@ -60,7 +62,7 @@ class IndexPipeline:
         self._writer: IndexWriter | None = None
         # One thread: the index has one writer, and the crawl's own thread never waits for it.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
-        self._gathered: list[tuple[Item, asyncio.Future[_Report]]] = []
+        self._gathered: list[tuple[Item, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._profiles: dict[str, Profile] = {}
         self._rebuilt: dict[str, str] = {}
@@ -138,15 +140,13 @@ class IndexPipeline:
         if not isinstance(item, Item):
             return item
         try:
-            report = await self._write(item)
+            refused = await self._write(item)
         except PyfcrawlError as error:
             # Not answered for: the project stays open, and no cursor moves past it.
             item.visit = ""
             self._stop(error)
             raise DropItem("the index can't be written", log_level="DEBUG") from None
-        reasons = [report.refused[each] for each in _targets(item) if each in report.refused]
-        self._settle(item, reasons)
-        if isinstance(item, PackageItem) and not reasons:
+        if isinstance(item, PackageItem) and not refused:
             return item.document
         raise DropItem(f"{type(item).__name__} of {item.name}", log_level="DEBUG")
 
@@ -157,16 +157,9 @@ class IndexPipeline:
             self._stats.set_value("pyfcrawl/error", str(error))
             self._closing = asyncio.ensure_future(engine.close_spider_async(reason="error"))
 
-    def _settle(self, item: Item, reasons: list[str]) -> None:
-        send = self._crawler.signals.send_catch_log
-        if reasons:
-            reason = f"the index refused a document: {reasons[0]}"
-            send(signals.work_failed, visit=item.visit, reason=reason)
-        send(signals.work_finished, visits=[item.visit])
-        item.visit = ""  # answered for
-
-    async def _write(self, item: Item) -> _Report:
-        answer: asyncio.Future[_Report] = asyncio.get_running_loop().create_future()
+    async def _write(self, item: Item) -> bool:
+        """Whether the index refused something of the item."""
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._gathered.append((item, answer))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.ensure_future(self._write_gathered())
@@ -183,8 +176,27 @@ class IndexPipeline:
                     answer.set_exception(error)
                 continue
             self._count(report)
-            for _, answer in group:
-                answer.set_result(report)
+            refused = self._settle([item for item, _ in group], report)
+            for (_, answer), each in zip(group, refused, strict=True):
+                answer.set_result(each)
+
+    def _settle(self, items: list[Item], report: _Report) -> list[bool]:
+        """Answer for a group at once; for each item whether the index refused something of it."""
+        send = self._crawler.signals.send_catch_log
+        refused = []
+        visits = []
+        for item in items:
+            reasons = _reasons(item, report) if report.refused else []
+            refused.append(bool(reasons))
+            if item.visit:
+                visits.append(item.visit)
+                if reasons:
+                    reason = f"the index refused a document: {reasons[0]}"
+                    send(signals.work_failed, visit=item.visit, reason=reason)
+                item.visit = ""  # answered for
+        if visits:
+            send(signals.work_finished, visits=visits)
+        return refused
 
     def _count(self, report: _Report) -> None:
         for name, number in report.counts.items():
@@ -205,6 +217,8 @@ class IndexPipeline:
             report.add(self._writer.upsert(collection, documents), "written")
         for collection, patches in _by_collection(items, ListingItem, _patches):
             report.add(self._writer.patch(collection, patches), "updated")
+        for collection, facts in _by_collection(items, FactsItem, _itself):
+            report.add(write_facts(self._writer, collection, facts, int(time.time())), "updated")
         for item in items:
             if isinstance(item, GoneItem):
                 report.counts["removed"] += self._remove(self._writer, item)
@@ -231,9 +245,7 @@ class IndexPipeline:
         return self._crawler.stats
 
 
-def _by_collection(
-    items: Iterable[Item], kind: type[Item], parts: Any
-) -> Iterator[tuple[str, list[Any]]]:
+def _by_collection(items: Iterable[Item], kind: Any, parts: Any) -> Iterator[tuple[str, list[Any]]]:
     found: dict[str, list[Any]] = {}
     for item in items:
         if isinstance(item, kind):
@@ -255,7 +267,20 @@ def _patches(item: ListingItem) -> list[Patch]:
     return [package, *releases]
 
 
-def _targets(item: Item) -> list[str]:
+def _itself(item: FactsItem) -> list[FactsItem]:
+    return [item]
+
+
+def _reasons(item: Item, report: _Report) -> list[str]:
+    """Why the index refused something of an item, if it did."""
+    if isinstance(item, FactsItem):
+        package = package_id(item.registry, item.name)
+        refused = report.refused.items()
+        return [why for each, why in refused if each == package or each.startswith(f"{package}@")]
+    return [report.refused[each] for each in _targets(item) if each in report.refused]
+
+
+def _targets(item: PackageItem | ListingItem | GoneItem) -> list[str]:
     """Ids of all that an item writes."""
     if isinstance(item, PackageItem):
         return [str(item.document.get("identifier"))]

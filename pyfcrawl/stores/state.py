@@ -1,4 +1,4 @@
-"""What a crawl must remember between runs: cursors, pending names, the last runs.
+"""What a crawl must remember between runs: cursors, pending names, the last runs, small things.
 
 Kept apart from the index because a cursor may move only after the documents it vouches for are
 durable. Everything that belongs together (a cursor and the names it leaves pending) changes in
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pyfcrawl.errors import ConfigurationError, StoreError
+from pyfcrawl.stores import memory
+from pyfcrawl.stores.memory import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,13 @@ class StateReader(Protocol):
     def runs(self, limit: int = 10) -> list[Run]:
         """The last runs, newest first."""
 
+    def recall(self, kind: str, keys: Iterable[str] | None = None, now: int = 0) -> dict[str, Any]:
+        """What is remembered under these keys of a kind (None: all of it), key -> JSON value.
+
+        What is not there, or is past its time at `now` (Unix seconds; 0: by the clock), is left
+        out.
+        """
+
     def close(self) -> None:
         """Release the file or connection."""
 
@@ -94,6 +104,15 @@ class StateStore(StateReader, Protocol):
 
     def record(self, run: Run) -> None:
         """Keep the record of a run (the last hundred are kept)."""
+
+    def remember(self, kind: str, values: Mapping[str, Any], until: int | None = None) -> None:
+        """Remember JSON values by key, `until` then (Unix seconds, by the clock) or for ever.
+
+        A key that is there already is replaced, its time too.
+        """
+
+    def forget(self, kind: str, keys: Iterable[str]) -> None:
+        """Forget these keys of a kind; those never there are fine."""
 
 
 _SCHEMA = """
@@ -150,7 +169,7 @@ class SqliteState:
             if not readonly:
                 connection.execute("PRAGMA journal_mode = WAL")
             if not readonly or target == ":memory:":
-                connection.executescript(_SCHEMA)
+                connection.executescript(_SCHEMA + memory.SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise self._failure("opened", error) from error
         return connection
@@ -208,7 +227,7 @@ class SqliteState:
             connection.executemany(
                 _ADD_PENDING,
                 [
-                    (key, name, each.serial, _storable(each.reason), each.since, each.attempts)
+                    (key, name, each.serial, storable(each.reason), each.since, each.attempts)
                     for name, each in (failed or {}).items()
                 ],
             )
@@ -231,15 +250,24 @@ class SqliteState:
                 "DELETE FROM runs WHERE id <= (SELECT max(id) FROM runs) - ?", (_KEPT_RUNS,)
             )
 
+    def recall(self, kind: str, keys: Iterable[str] | None = None, now: int = 0) -> dict[str, Any]:
+        """See StateReader."""
+        return memory.recall(self._read, kind, keys, now or int(time.time()))
+
+    def remember(self, kind: str, values: Mapping[str, Any], until: int | None = None) -> None:
+        """See StateStore."""
+        with _Transaction(self) as connection:
+            memory.remember(connection, kind, values, until, int(time.time()))
+
+    def forget(self, kind: str, keys: Iterable[str]) -> None:
+        """See StateStore."""
+        with _Transaction(self) as connection:
+            memory.forget(connection, kind, keys)
+
     def close(self) -> None:
         """See StateReader."""
         with self._lock:
             self._connection.close()
-
-
-def _storable(text: str) -> str:
-    """Text from upstream may hold half a surrogate pair, which UTF-8 can't."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class _Transaction:

@@ -260,7 +260,7 @@ def test_a_crawl_that_stops_lets_nobody_wait():
 
 
 def test_hosts_have_gates_of_their_own():
-    gates = Gates(4, {"a.example": 2.0}, lambda: False, 10)
+    gates = Gates(4, {"https://a.example": 2.0}, lambda: False, 10)
     one = gates.of("https://a.example/simple/")
     assert gates.of("https://A.EXAMPLE/pypi/x/json") is one
     assert gates.of("https://b.example/simple/") is not one
@@ -269,8 +269,9 @@ def test_hosts_have_gates_of_their_own():
 
 
 SETTINGS = {
-    "PYPI_ROOT": "https://PyPI.example/root",
+    "PYPI_ROOT": "https://PyPI.example/root/",
     "PYPI_MAX_RPS": "4",
+    "SOURCE_RATES": {"PYPI_ROOT": "PYPI_MAX_RPS"},
     "BATCH_CONCURRENCY": 3,
     "RETRY_AFTER_MAX": 7,
 }
@@ -280,7 +281,7 @@ def test_a_crawl_has_one_set_of_gates_by_its_settings():
     crawler = get_crawler(Spider, SETTINGS)
     gates = gates_of(crawler)
     assert gates_of(crawler) is gates
-    gate = gates.of("https://pypi.example/x")
+    gate = gates.of("https://pypi.example/root/x")
     assert (gate.window, gate._interval, gate._longest_pause) == (3, 0.25, 7)
     assert gates_of(get_crawler(Spider, SETTINGS)) is not gates
 

@@ -63,6 +63,7 @@ class Engine:
 def carry_out(root, targets=None, classifiers=PLONE, twice=False, **given):
     """One batch through the handler (or two, one after the other); its response, and the stats."""
     settings = {"PYPI_ROOT": root, "PYPI_MAX_RPS": 0, "BATCH_CONCURRENCY": 16} | {
+        "SOURCE_RATES": {"PYPI_ROOT": "PYPI_MAX_RPS"},
         "RETRY_AFTER_MAX": 600,
         "HOST_PATIENCE": 900,
         "BATCH_MAX_BODY": 1_000_000,
@@ -101,6 +102,7 @@ def everything(response):
     yield from (each for each, _ in response.documents)
     yield from response.unmatched
     yield from response.gone
+    yield from response.unchanged
     yield from (failure.target for failure in response.failures)
 
 
@@ -267,10 +269,10 @@ def test_an_address_that_is_none_spares_the_others(up, url):
 def test_even_a_bug_spares_the_others(up, monkeypatch, caplog):
     sort_in = BatchResponse.sort_in
 
-    def broken(self, target, body, wanted):
+    def broken(self, target, body, wanted, etag=""):
         if target.name == "plone-1":
             raise LookupError("oops")
-        sort_in(self, target, body, wanted)
+        sort_in(self, target, body, wanted, etag)
 
     monkeypatch.setattr(BatchResponse, "sort_in", broken)
     response, _ = carry_out(up.root)
@@ -395,3 +397,124 @@ def test_nothing_is_left_behind(up, recwarn):
         for each in gc.get_objects()
         if isinstance(each, aiohttp.ClientSession) and not each.closed
     ]
+
+
+# --- validators, other media types, tokens, sources -------------------------------------------
+
+
+def test_an_etag_comes_back_and_saves_the_body(up):
+    targets = [Target(f"{up.root}/pypi/plone-{n}/json", f"k{n}") for n in range(3)]
+    first, _ = carry_out(up.root, targets, classifiers=None)
+    assert first.etags.keys() == {"k0", "k1", "k2"}
+    up.registry.touch("plone-1")
+    again = [Target(each.url, each.key, etag=first.etags[each.key]) for each in targets]
+    second, crawler = carry_out(up.root, again, classifiers=None)
+    assert sorted(each.key for each in second.unchanged) == ["k0", "k2"]
+    assert [each.key for each, _ in second.documents] == ["k1"]
+    assert second.etags.keys() == {"k1"}
+    assert second.etags["k1"] != first.etags["k1"]
+    assert crawler.stats.get_value("pyfcrawl/batch/bytes") == len(second.documents[0][1])
+
+
+def test_unchanged_is_no_answer_to_who_did_not_ask():
+    with saying(b"HTTP/1.1 304 Not Modified\r\n\r\n") as root:
+        response, _ = carry_out(root, [target(root, "plone-1")])
+    assert [failure.reason for failure in response.failures] == ["answered 304"]
+
+
+def test_what_is_no_etag_is_not_kept(up):
+    response = BatchResponse("batch://x")
+    for key, etag in {"a": '"é"', "b": "\udcff", "c": 'W/"fine"', "d": "x\ny"}.items():
+        response.sort_in(Target("u", key), b"", None, etag)
+    assert response.etags == {"c": 'W/"fine"'}
+
+
+def test_a_target_says_what_it_takes(up):
+    url = f"{up.root}/pypi/plone-1/json"
+    carry_out(up.root, [Target(url, "a"), Target(url, "b", accept="text/plain, */*")], None)
+    assert {each.header("Accept") for each in up.log} == {"application/json", "text/plain, */*"}
+
+
+def with_token(root, **more):
+    return {
+        "NPM_ROOT": f"{root}/pypi/Plone_1",
+        "NPM_AUTH_TOKEN": "secret",
+        "SOURCE_TOKENS": {"NPM_ROOT": "NPM_AUTH_TOKEN"},
+        **more,
+    }
+
+
+def test_a_token_is_sent_under_its_root_only(up, caplog):
+    """Other spellings of a name redirect to the usual one, and so out of the root here."""
+    urls = ["Plone_1/json", "Plone_1/1.0/json", "plone-2/json", "Plone_1x/json"]
+    targets = [Target(f"{up.root}/pypi/{url}", url) for url in urls]
+    anonymous = Target(f"{up.root}/pypi/Plone_1/1.1/json", "no", anonymous=True)
+    up.fault(503, paths=["/pypi/Plone_1/1.0/json"])
+    response, _ = carry_out(up.root, [*targets, anonymous], None, **with_token(up.root))
+    assert sorted(each.key for each, _ in response.documents) == [
+        "Plone_1/json",
+        "no",
+        "plone-2/json",
+    ]
+    sent = {each.path: each.header("Authorization") for each in up.log}
+    assert sent == {
+        "/pypi/Plone_1/json": "Bearer secret",
+        "/pypi/Plone_1/1.0/json": "Bearer secret",
+        "/pypi/Plone_1/1.1/json": None,
+        "/pypi/Plone_1x/json": None,
+        "/pypi/plone-1x/json": None,
+        "/pypi/plone-1/json": None,
+        "/pypi/plone-1/1.1/json": None,
+        "/pypi/plone-2/json": None,
+    }
+    told = [each.reason for each in response.failures]
+    assert "secret" not in caplog.text + repr(told) + repr(response.request.body)
+
+
+def test_redirects_end(up):
+    up.fault("loop", path_prefix="/pypi/plone-1/")
+    response, _ = carry_out(up.root)
+    assert [failure.reason for failure in response.failures] == ["more than 10 redirects"]
+    assert len(response.documents) == 3
+
+
+@pytest.mark.parametrize("place", [b"", b"ftp://x.example/", b"http://[", b"javascript:x"])
+def test_a_redirect_to_no_address_is_a_failure(place):
+    with saying(redirect(place)) as root:
+        response, _ = carry_out(root, [target(root, "x")])
+    assert [failure.reason for failure in response.failures] == ["redirected to no address"]
+
+
+def test_a_pause_of_one_source_holds_up_no_other(up):
+    rates = {"PYPI_ROOT": "PYPI_MAX_RPS", "NPM_ROOT": "PYPI_MAX_RPS"}
+    up.fault(429, path_prefix="/pypi/plone-1/", times=1, retry_after=2)
+    here = target(up.root, "plone-1")
+    there = [target(up.root, f"other-{n}", keep=True) for n in range(4)]
+    given = {"NPM_ROOT": f"{up.root}/pypi/plone-1", "SOURCE_RATES": rates}
+    crawler = get_crawler(
+        Spider,
+        {
+            "PYPI_ROOT": up.root,
+            "PYPI_MAX_RPS": 0,
+            "BATCH_CONCURRENCY": 16,
+            "RETRY_AFTER_MAX": 600,
+            "BATCH_MAX_BODY": 1_000_000,
+            **given,
+        },
+    )
+    crawler.engine = Engine()
+
+    async def main():
+        handler = BatchDownloadHandler.from_crawler(crawler)
+        try:
+            for targets in ([here], [here, *there]):
+                request = batch_request(Batch(targets, PLONE), print, print, "test")
+                response = await handler.download_request(request)
+        finally:
+            await handler.close()
+        return response
+
+    response = asyncio.run(main())
+    assert len(response.documents) == 5
+    assert [each.path for each in up.log][-1] == "/pypi/plone-1/json"
+    assert up.log[-1].at - up.log[0].at > 1

@@ -3,8 +3,8 @@
 import signal
 import time
 
-from pyfcrawl.commands.health import changed_health
 from pyfcrawl.core import health
+from pyfcrawl.pipelines.health import changed_health
 from tests.commands.shell import DAY, NOW, Shell, document, error_of
 
 STALE = {"health_score": 1, "health_score_breakdown": {}, "health_score_last_calculated": 5}

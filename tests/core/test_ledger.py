@@ -122,6 +122,24 @@ def test_a_limit_below_the_first_serial_is_not_passed():
     assert Ledger(Plan([Part(1, 50)], end=20)).frontier == 20
 
 
+def test_a_run_that_goes_on_adds_to_its_one_part():
+    ledger = Ledger(Plan([Part(1)]))
+    for number in range(1000):
+        if number:
+            ledger.add(1)
+        assert ledger.open == 1
+        assert ledger.finish(f"0:0:n{number}")
+        assert ledger.take().done == [f"n{number}"]
+    assert (ledger.open, ledger.frontier) == (0, None)
+    assert len(ledger._remaining) == 1
+
+
+@pytest.mark.parametrize("parts", [[], [Part(1, 4)], [Part(1, 4), Part(1)]])
+def test_a_part_in_serial_order_cannot_grow(parts):
+    with pytest.raises(ValueError, match="serial order"):
+        Ledger(Plan(parts, end=9)).add(1)
+
+
 def test_the_first_reason_is_kept_and_told_once():
     ledger = Ledger(Plan([Part(1, 4)], end=4))
     ledger.expect("0:4:a", 2)

@@ -15,13 +15,37 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 
 
+#: Where each root of the settings is at a stand-in.
+MOUNTS = {
+    "PYPI_ROOT": "",
+    "NPM_ROOT": "/npm",
+    "NPM_DOWNLOADS_ROOT": "/npm-downloads",
+    "JSDELIVR_CDN_ROOT": "/jsdelivr",
+    "JSDELIVR_DATA_ROOT": "/jsdelivr-data",
+    "GITHUB_API_ROOT": "/github",
+    "GITLAB_API_ROOT": "/gitlab",
+    "CODEBERG_API_ROOT": "/codeberg",
+    "PYPISTATS_ROOT": "/pypistats",
+    "CLICKHOUSE_URL": "/clickhouse",
+}
+
+#: Rates that are for real upstreams; a test of politeness gives its own.
+_UNHURRIED = ("NPM_DOWNLOADS", "GITHUB", "GITLAB", "CODEBERG", "PYPISTATS")
+
+
+def roots_at(root: str) -> dict[str, str]:
+    """The environment that leads every source to the stand-in at `root`, at full speed."""
+    rates = {f"{name}_MAX_RPS": "0" for name in _UNHURRIED}
+    return {name: root + path for name, path in MOUNTS.items()} | rates
+
+
 class Project:
     """A data directory of its own, and the commands to fill and read it."""
 
     def __init__(self, data: Path, root: str, **environment: str) -> None:
         self.data = data
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        self.environment = kept | {"PYPI_ROOT": root, "DATA_DIR": str(data)} | environment
+        self.environment = kept | roots_at(root) | {"DATA_DIR": str(data)} | environment
 
     def scrapy(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """`scrapy ...`, to its end."""
@@ -34,11 +58,11 @@ class Project:
             timeout=timeout,
         )
 
-    def crawl(self, *settings: str, status: int = 0, **arguments: Any) -> str:
-        """`scrapy crawl pypi` with spider arguments; returns its log."""
+    def crawl(self, *settings: str, spider: str = "pypi", status: int = 0, **arguments: Any) -> str:
+        """`scrapy crawl SPIDER` with spider arguments; returns its log."""
         arguments = {"profile": "plone"} | arguments
         given = [f"-a{name}={value}" for name, value in arguments.items() if value is not None]
-        done = self.scrapy("crawl", "pypi", *given, *(f"-s{each}" for each in settings))
+        done = self.scrapy("crawl", spider, *given, *(f"-s{each}" for each in settings))
         assert done.returncode == status, done.stderr[-6000:]
         assert "Traceback" not in done.stderr, done.stderr[-6000:]
         return done.stderr

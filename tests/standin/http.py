@@ -1,13 +1,14 @@
-"""The stand-in's HTTP side: PyPI's routes over keep-alive HTTP/1.1, with faults on request.
+"""The stand-in's HTTP side: PyPI's routes, other sources beside them, faults on request.
 
 Written on asyncio's bare protocol, because a server that costs more than the crawl it feeds
-measures itself. One request at a time per connection, as PyPI's clients do.
+measures itself. HTTP/1.1 with one request at a time per connection, as PyPI's clients do.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gzip
+import importlib
 import json
 import time
 from collections.abc import Iterable
@@ -21,6 +22,20 @@ from packaging.utils import canonicalize_name
 
 from tests.standin.faults import JSON, JUNK, Answer, Fault, huge
 from tests.standin.registry import Registry
+
+#: What else is served beside PyPI, under which first segment of the path: a name by which tests
+#: reach its operations, its module and class. Made when first asked for.
+MOUNTS = {
+    "npm": ("npm", "tests.standin.npm", "NpmRegistry"),
+    "npm-downloads": ("npm", "tests.standin.npm", "NpmRegistry"),
+    "jsdelivr": ("npm", "tests.standin.npm", "NpmRegistry"),
+    "jsdelivr-data": ("npm", "tests.standin.npm", "NpmRegistry"),
+    "github": ("github", "tests.standin.forges", "Forges"),
+    "gitlab": ("github", "tests.standin.forges", "Forges"),
+    "codeberg": ("github", "tests.standin.forges", "Forges"),
+    "pypistats": ("stats", "tests.standin.stats", "Stats"),
+    "clickhouse": ("stats", "tests.standin.stats", "Stats"),
+}
 
 SIMPLE = "application/vnd.pypi.simple.v1+json"
 
@@ -36,6 +51,7 @@ class Service:
         self.serials = True
         self.validators = True
         self.faults: list[Fault] = []
+        self._mounted: dict[str, Any] = {}
         self._listing: tuple[int, bytes] | None = None
         self._frozen = False
         self.reset()
@@ -90,17 +106,45 @@ class Service:
         """The first fault that hits this request."""
         return next((fault for fault in self.faults if fault.strikes(path)), None)
 
-    def answer(self, path: str, head: bytes) -> Answer:
-        """What PyPI would answer to GET `path`; `head` is the request's, in lower case."""
+    def mounted(self, name: str) -> Any:
+        """What is reached by a name of MOUNTS, such as `npm` or `github`.
+
+        An object with `answer(method, path, head, body) -> Answer`: the path is without the
+        mount's own segment, the head in lower case, and the attribute `mount` says meanwhile which
+        of its mounts was asked. All else that is public are operations for tests.
+        """
+        if name not in self._mounted:
+            module, kind = next(where for each, *where in MOUNTS.values() if each == name)
+            self._mounted[name] = getattr(importlib.import_module(module), kind)()
+        return self._mounted[name]
+
+    def answer(self, path: str, head: bytes, method: str = "GET", body: bytes = b"") -> Answer:
+        """The answer to a request; `head` is in lower case."""
+        mount, _, rest = path[1:].partition("/")
+        if mount in MOUNTS:
+            source = self.mounted(MOUNTS[mount][0])
+            source.mount = mount
+            answer = source.answer(method, f"/{rest}", head, body)
+        else:
+            answer = self._pypi(path, head)
+        return self._finished(answer, head)
+
+    def _pypi(self, path: str, head: bytes) -> Answer:
         parts = path.partition("?")[0].split("/")
         if parts == ["", "simple", ""]:
             answer = self._simple(head)
         elif parts[1:2] == ["pypi"] and parts[-1] == "json" and len(parts) in (4, 5):
             answer = self._json(unquote(parts[2]), *map(unquote, parts[3:-1]))
+        elif path in ("/rss/updates.xml", "/rss/packages.xml"):
+            answer = self._feed(parts[2].removesuffix(".xml"))
         elif parts == ["", "simple"]:
             answer = Answer(301, headers=(("Location", "/simple/"),))
         else:
             answer = not_found()
+        return answer
+
+    def _finished(self, answer: Answer, head: bytes) -> Answer:
+        """The same as a conditional request, or one that takes gzip, gets it."""
         if not self.validators:
             answer = replace(answer, etag="")
         if answer.etag and header(head, b"if-none-match") == answer.etag.lower():
@@ -122,6 +166,10 @@ class Service:
         return Answer(
             200, body, SIMPLE, (("X-PyPI-Last-Serial", str(serial)),), etag=f'"listing-{serial}"'
         )
+
+    def _feed(self, kind: str) -> Answer:
+        body = self.registry.feed(kind)
+        return Answer(200, body, "text/xml", etag=f'"{blake2b(body, digest_size=12).hexdigest()}"')
 
     def _json(self, name: str, version: str | None = None) -> Answer:
         normal = canonicalize_name(name)
@@ -218,11 +266,11 @@ class Connection(asyncio.Protocol):
         row = [time.monotonic(), method, path, 0, fault and fault.kind, head.decode("latin-1")]
         service.log.append(row)
         if fault or service.latency:
-            task = asyncio.ensure_future(self.misbehave(row, head.lower(), fault))
+            task = asyncio.ensure_future(self.misbehave(row, head.lower(), body, fault))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
         else:
-            self.send(row, service.answer(path, head.lower()))
+            self.send(row, service.answer(path, head.lower(), method, body))
 
     def send(self, row: list[Any], answer: Answer) -> None:
         """Write an answer and account for it."""
@@ -231,7 +279,9 @@ class Connection(asyncio.Protocol):
         self.service.sent += len(data)
         self.transport.write(data)
 
-    async def misbehave(self, row: list[Any], head: bytes, fault: Fault | None) -> None:
+    async def misbehave(
+        self, row: list[Any], head: bytes, body: bytes, fault: Fault | None
+    ) -> None:
         """Answer late, and as the fault says."""
         service = self.service
         service.in_flight += 1
@@ -239,11 +289,11 @@ class Connection(asyncio.Protocol):
         try:
             await asyncio.sleep(service.latency)
             if fault is None:
-                self.send(row, service.answer(row[2], head))
+                self.send(row, service.answer(row[2], head, row[1], body))
             elif fault.kind in _ENDINGS:
-                await self.end_badly(row, service.answer(row[2], head), fault)
+                await self.end_badly(row, service.answer(row[2], head, row[1], body), fault)
             else:
-                self.send(row, faulty(service, row[2], head, fault))
+                self.send(row, faulty(service, row, head, body, fault))
         finally:
             service.in_flight -= 1
 
@@ -270,18 +320,19 @@ class Connection(asyncio.Protocol):
             await asyncio.sleep(seconds)
 
 
-def faulty(service: Service, path: str, head: bytes, fault: Fault) -> Answer:
+def faulty(service: Service, row: list[Any], head: bytes, body: bytes, fault: Fault) -> Answer:
     """The strange answer a fault stands for."""
+    method, path = row[1:3]
     if fault.kind.isdigit():
         after = fault.options.get("retry_after")
         extra = () if after is None else (("Retry-After", str(after)),)
         return Answer(int(fault.kind), b"please go away", "text/plain", extra)
     if fault.kind == "truncated":
-        whole = service.answer(path, head)
+        whole = service.answer(path, head, method, body)
         return replace(whole, body=whole.body[: len(whole.body) * 2 // 3])
     if fault.kind == "junk":
-        body = JUNK[(fault.done - 1) % len(JUNK)]
-        return Answer(200, body, "text/html" if body[:1] == b"<" else JSON)
+        junk = JUNK[(fault.done - 1) % len(JUNK)]
+        return Answer(200, junk, "text/html" if junk[:1] == b"<" else JSON)
     if fault.kind == "loop":
         return Answer(302, headers=(("Location", path),))
     if fault.kind in ("huge", "bomb"):
