@@ -16,6 +16,7 @@ from scrapy.commands import ScrapyCommand
 from pyfcrawl.commands import output
 from pyfcrawl.commands.frame import Frame, Target, no_words
 from pyfcrawl.core.profiles import select
+from pyfcrawl.spiders.gaps import Gap, gaps_of
 from pyfcrawl.stores.index import CollectionInfo, IndexReader
 from pyfcrawl.stores.state import Cursor, Pending, Run, StateReader, open_state
 
@@ -45,7 +46,7 @@ class Command(Frame, ScrapyCommand):
         return (
             "Show for each profile how many documents and packages it has, how far it is in step "
             "with PyPI (as of the last crawl; nothing is fetched), which names are to be tried "
-            "again and why, and how the last runs went."
+            "again and why, what the feeds let pass, and how the last runs went."
         )
 
     def add_own_options(self, parser: argparse.ArgumentParser) -> None:
@@ -103,6 +104,7 @@ class Standing:
     cursor: Cursor | None
     valid: bool
     pending: dict[str, Pending]
+    gaps: list[Gap]
 
     @property
     def behind(self) -> int:
@@ -116,10 +118,12 @@ def standing(target: Target, reader: IndexReader, state: StateReader) -> Standin
     key = f"{_REGISTRY}/{target.collection}"
     cursor = state.cursor(key)
     if info and cursor is None and info.name != target.collection:  # an alias
-        key = f"{_REGISTRY}/{info.name}"
-        cursor = state.cursor(key)
+        cursor = state.cursor(f"{_REGISTRY}/{info.name}")
+        key = f"{_REGISTRY}/{info.name}" if cursor else key
     valid = bool(info and cursor and _vouches(cursor, info, target))
-    return Standing(target, info, cursor, valid, state.pending(key))
+    names = {target.collection} | ({info.name} if info else set())
+    gaps = list(gaps_of(state, names).values())
+    return Standing(target, info, cursor, valid, state.pending(key), gaps)
 
 
 def _vouches(cursor: Cursor, info: CollectionInfo, target: Target) -> bool:
@@ -151,6 +155,7 @@ def _as_json(standings: list[Standing], runs: list[Run]) -> dict[str, Any]:
                 "cursor_valid": each.valid,
                 "behind": each.behind if each.valid else None,
                 "pending": {name: asdict(value) for name, value in each.pending.items()},
+                "gaps": [asdict(gap) for gap in each.gaps],
             }
             for each in standings
         ],
@@ -171,7 +176,9 @@ def _described(each: Standing, most: int | None) -> list[RenderableType]:
     )
     collection = [("collection", each.info.name)] if each.info.name != title.plain else []
     lines = [*collection, ("indexed", size), ("cursor", _cursor(each)), _pending(each)]
-    return [title, _lines(*lines), *_pending_table(each, most)]
+    if each.gaps:
+        lines.append(("gaps", f"{len(each.gaps)}, closed by the next scrapy crawl pypi"))
+    return [title, _lines(*lines), *_gap_table(each.gaps), *_pending_table(each, most)]
 
 
 def _cursor(each: Standing) -> str:
@@ -196,6 +203,13 @@ def _lines(*pairs: tuple[str, str]) -> Table:
     for label, text in pairs:
         table.add_row("", *(Text(each) for each in (label, text) if each))
     return table
+
+
+def _gap_table(gaps: list[Gap]) -> list[RenderableType]:
+    rows = [
+        (output.plain(gap.feed), output.moment(gap.since), output.moment(gap.until)) for gap in gaps
+    ]
+    return [output.table(("Gap in feed", "From", "To"), rows)] if rows else []
 
 
 def _pending_table(each: Standing, most: int | None) -> list[RenderableType]:

@@ -8,11 +8,12 @@ project goes to the keeper of the account as signals.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import is_normalized_name
 from scrapy import Request
 from scrapy import signals as scrapy_signals
 from scrapy.crawler import Crawler
@@ -22,47 +23,42 @@ from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
 from pyfcrawl import signals
-from pyfcrawl.batch.fetching import Context, Fetching, reason_of
+from pyfcrawl.batch.fetching import reason_of
 from pyfcrawl.batch.gate import GateClosedError
-from pyfcrawl.batch.messages import BatchResponse, Target
+from pyfcrawl.batch.messages import Target
 from pyfcrawl.core.ledger import Plan, Visit
-from pyfcrawl.core.names import normalized, package_id
+from pyfcrawl.core.names import normalized
 from pyfcrawl.core.profiles import load_profiles
 from pyfcrawl.errors import PyfcrawlError, SourceError
-from pyfcrawl.items import GoneItem, ListingItem, PackageItem
-from pyfcrawl.sources import pypi, pypi_visit
-from pyfcrawl.spiders.arguments import Arguments, parse
+from pyfcrawl.sources import pypi
+from pyfcrawl.spiders.gaps import GAPS, gaps_of
 from pyfcrawl.spiders.listing import listing_request, read_listing, unlisted
-from pyfcrawl.spiders.selection import REGISTRY, Selection, all_classifiers, open_selections
+from pyfcrawl.spiders.pypi_arguments import Arguments, parse
+from pyfcrawl.spiders.selection import REGISTRY
+from pyfcrawl.spiders.visiting import Visiting
 from pyfcrawl.spiders.worklist import Worklist
-from pyfcrawl.stores.index import IndexAddress, IndexReader, open_reader
-from pyfcrawl.stores.state import open_state
+from pyfcrawl.stores.index import IndexAddress
+from pyfcrawl.stores.state import StateReader
 
-_RELEASES_FIRST = 10  # what was begun gets done before further projects
 _PART = 100  # projects that one part of the plan holds when batches are turned off
 
-Output = PackageItem | ListingItem | GoneItem | Request
 
-
-class PypiSpider(Fetching):
+class PypiSpider(Visiting):
     """`scrapy crawl pypi -a profile=plone`; docs/crawling.md explains the arguments."""
 
     name = REGISTRY
 
+    arguments: Arguments
+
     def __init__(
         self, arguments: Arguments, root: str, index: IndexAddress, state_url: str, batch_size: int
     ) -> None:
-        super().__init__()
+        super().__init__(root, index, state_url, batch_size)
         self.arguments = arguments
-        self.batch_size = batch_size
-        self._root = root
-        self._index = index
-        self._state_url = state_url
-        self._selections: list[Selection] = []
-        self._classifiers: list[str] = []
-        self._reader: IndexReader | None = None
+        self.unfiltered = not arguments.filter
+        self.again = arguments.mode == "full"
         self._etag = ""
-        self._serving: dict[str, str] = {}
+        self._gaps: list[str] = []
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **given: str) -> PypiSpider:
@@ -75,13 +71,8 @@ class PypiSpider(Fetching):
             state_url=settings["STATE_URL"],
             batch_size=settings.getint("BATCH_SIZE"),
         )
-        spider._set_crawler(crawler)
-        crawler.signals.connect(spider.index_opened, signals.index_opened)
+        spider.attach(crawler)
         return spider
-
-    def index_opened(self, serving: dict[str, str]) -> None:
-        """By which names this run reads and writes its collections."""
-        self._serving = serving
 
     @classmethod
     def check(cls, settings: BaseSettings, given: Mapping[str, str]) -> Arguments:
@@ -89,19 +80,12 @@ class PypiSpider(Fetching):
         profiles = load_profiles(Path(settings["PROFILES_FILE"]))
         return parse(given, profiles, settings["DEFAULT_PROFILE"])
 
-    def _open(self) -> None:
-        self._reader = open_reader(self._index)
-        state = open_state(self._state_url, readonly=True)
+    def recall(self, state: StateReader) -> None:
+        """See Visiting: gaps in the feeds that a look at the whole listing closes."""
         try:
-            self._selections = open_selections(self.arguments, self._serving, self._reader, state)
-        finally:
-            state.close()
-        self._classifiers = all_classifiers(self._selections)
-
-    def closed(self, reason: str) -> None:
-        """Let go of the index."""
-        if self._reader is not None:
-            self._reader.close()
+            self._gaps = list(gaps_of(state, [each.collection for each in self.arguments.profiles]))
+        except PyfcrawlError as error:
+            self.logger.warning("Gaps in the feeds can't be told: %s", error)
 
     # --- what to visit ------------------------------------------------------------------------
 
@@ -109,15 +93,16 @@ class PypiSpider(Fetching):
         """The Simple index first, unless projects are asked for by name; then the visits."""
         self._listed: asyncio.Future[Worklist | None] = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.to_thread(self._open)
+            await asyncio.to_thread(self.look_up)
+            names = await self._names()
         except PyfcrawlError as error:
-            raise self._fatal(str(error)) from None
-        names = self._names()
+            raise self.fatal(str(error)) from None
         if names is None:
             known = self._selections if self._in_step else ()
             yield listing_request(self._root, known, self.parse_listing, self.listing_failed)
             worklist = await self._listed
         else:
+            self._gaps.clear()
             entries = [(name, 0) for name in names if self._named_like(name)]
             worklist = Worklist(entries, None, self._part, self.arguments.limit)
         if worklist is None:
@@ -125,13 +110,22 @@ class PypiSpider(Fetching):
         async for request in self._visits(worklist):
             yield request
 
-    def _names(self) -> Iterable[str] | None:
+    async def _names(self) -> Iterable[str] | None:
         """The names to visit without looking at the listing, None when it decides."""
+        if self.arguments.discovery:
+            return await self._discovered()
         if self.arguments.names:
             return self.arguments.names
         if self.arguments.mode == "refresh":
             return sorted({name for each in self._selections for name in each.indexed})
         return None
+
+    async def _discovered(self) -> list[str]:
+        # Only here, as its clients are optional.
+        from pyfcrawl.spiders.discovery import discover
+
+        found = await discover(self.settings, self.arguments.discovery, self._classifiers)
+        return sorted({name for each in found if is_normalized_name(name := normalized(each))})
 
     def _named_like(self, name: str) -> bool:
         return normalized(self.arguments.match or "") in name
@@ -149,7 +143,7 @@ class PypiSpider(Fetching):
         """Compare the listing with cursors and index: what `start` goes on to visit."""
         if response.status == 304:
             self.logger.info("Nothing has changed at the registry since the last run")
-            self._listed.set_result(Worklist([], None, self._part))
+            self._begin(Worklist([], None, self._part))
             return None
         try:
             listing = read_listing(
@@ -168,7 +162,7 @@ class PypiSpider(Fetching):
             return again
         first = [each for each in unlisted(self._selections, listing) if self._named_like(each[0])]
         self._etag = (response.headers.get("ETag") or b"").decode("latin-1")
-        self._listed.set_result(Worklist(first, listing, self._part, self.arguments.limit))
+        self._begin(Worklist(first, listing, self._part, self.arguments.limit))
         return None
 
     def listing_failed(self, failure: Failure) -> None:
@@ -180,12 +174,16 @@ class PypiSpider(Fetching):
             )
 
     def _no_listing(self, line: str) -> None:
-        self._fatal(line)
-        self._listed.set_result(None)
+        self.fatal(line)
+        self._begin(None)
+
+    def _begin(self, worklist: Worklist | None) -> None:
+        if not self._listed.done():  # given up, when the crawl is stopped meanwhile
+            self._listed.set_result(worklist)
 
     async def _visits(self, worklist: Worklist) -> AsyncIterator[Request]:
         """Requests for all parts, made as they are needed: all at once they take 200 MB."""
-        self._send(signals.run_planned, plan=self._plan(worklist))
+        self.send(signals.run_planned, plan=self._plan(worklist))
         engine = self.crawler.engine
         for number, part in enumerate(worklist):
             if engine is not None and engine.needs_backout():
@@ -198,7 +196,10 @@ class PypiSpider(Fetching):
         scopes = {each.key: each.scope for each in self._selections}
         plan = worklist.plan(self._etag if self._in_step else "", scopes)
         final = {f"{REGISTRY}/{new}": f"{REGISTRY}/{old}" for old, new in self._serving.items()}
-        return replace(plan, end=None if self.arguments.match else plan.end, final=final)
+        if self.arguments.match:
+            return replace(plan, end=None, final=final)
+        settled = {GAPS: self._gaps} if worklist.whole else {}
+        return replace(plan, final=final, settled=settled)
 
     def _target(self, visit: Visit) -> Target:
         return Target(
@@ -209,135 +210,3 @@ class PypiSpider(Fetching):
             keep=not self.arguments.filter
             or any(visit.name in each.indexed for each in self._selections),
         )
-
-    # --- visiting -----------------------------------------------------------------------------
-
-    def screen(self, then: str) -> list[str] | None:
-        """See Fetching: project pages are screened, releases are wanted anyway."""
-        return self._classifiers if then == "projects" else None
-
-    async def projects(self, response: BatchResponse, context: Context) -> AsyncIterator[Output]:
-        """Project pages: items for what the index lacks, requests for its missing releases."""
-        self._count("visited", len(response.unmatched))
-        self._send(signals.work_finished, visits=[each.key for each in response.unmatched])
-        for target in response.gone:
-            left = self._gone_items(target, self._selections, "gone from the registry")
-            for gone in self._visited(target, left):
-                yield gone
-        pages = [page for each in response.documents if (page := self._page(*each))]
-        try:
-            known = await asyncio.to_thread(self._known, [target for target, _ in pages])
-        except PyfcrawlError as error:
-            raise self._fatal(str(error)) from None
-        missing: list[Target] = []
-        wanted: dict[str, Any] = {}
-        for target, project in pages:
-            for item in self._visit(target, project, known, missing, wanted):
-                yield item
-        for request in self.fetch(missing, "releases", "releases", wanted, _RELEASES_FIRST):
-            yield request
-
-    def _page(self, target: Target, body: bytes) -> tuple[Target, pypi.Project] | None:
-        try:
-            return target, pypi.read_project(body)
-        except SourceError as error:
-            self.give_up(target, "projects", {}, str(error))
-            return None
-
-    def _known(self, targets: Sequence[Target]) -> dict[str, dict[str, dict[str, Any]]]:
-        """collection -> package id -> version -> fields, of what is indexed of these projects."""
-        assert self._reader is not None
-        ids = [package_id(REGISTRY, target.name) for target in targets]
-        return {
-            each.collection: self._reader.known(each.collection, ids, pypi_visit.KNOWN_FIELDS)
-            for each in (self._selections if ids else ())
-        }
-
-    def _visit(
-        self,
-        target: Target,
-        project: pypi.Project,
-        known: Mapping[str, Mapping[str, Mapping[str, Any]]],
-        missing: list[Target],
-        wanted: dict[str, Any],
-    ) -> Iterator[Output]:
-        """Items for one project; releases to fetch go to `missing`, what they are to `wanted`."""
-        matching = [
-            each
-            for each in self._selections
-            if not self.arguments.filter or each.wanted.match(project.classifiers)
-        ]
-        lost = [each for each in self._selections if each not in matching]
-        left = self._gone_items(target, lost, "no classifier of the profile any more")
-        if not matching:
-            yield from self._visited(target, left)
-            return
-        self._count("matched")
-        package = package_id(REGISTRY, target.name)
-        changes = pypi_visit.compare(
-            project,
-            {each.collection: known[each.collection].get(package, {}) for each in matching},
-            target.key,
-            latest_only=self.arguments.latest_only,
-            again=self.arguments.mode == "full",
-        )
-        changes.items += left
-        for item in changes.fetch:
-            key = f"{target.key}@{item.version}"
-            url = pypi.release_url(self._root, target.name, item.version)
-            missing.append(Target(url, key, target.name))
-            wanted[key] = pypi_visit.as_context(item)
-        yield from self._visited(target, changes.items, len(changes.fetch))
-
-    def _gone_items(
-        self, target: Target, selections: Iterable[Selection], reason: str
-    ) -> list[PackageItem | ListingItem | GoneItem]:
-        where = [each.collection for each in selections if target.name in each.indexed]
-        return pypi_visit.gone(target.name, where, reason, target.key)
-
-    def _visited(
-        self,
-        target: Target,
-        items: Sequence[PackageItem | ListingItem | GoneItem],
-        further: int = 0,
-    ) -> Sequence[PackageItem | ListingItem | GoneItem]:
-        """Account for a project page read: what is still to come of it, then the page itself."""
-        self._count("visited")
-        if items or further:
-            self._send(signals.work_expected, visit=target.key, units=len(items) + further)
-        self._send(signals.work_finished, visits=[target.key])
-        return items
-
-    async def releases(self, response: BatchResponse, context: Context) -> AsyncIterator[Output]:
-        """Releases' metadata; one the registry has none of is indexed with what is listed."""
-        for target in response.gone:
-            yield PackageItem(**context[target.key])
-        for target, body in response.documents:
-            item = PackageItem(**context[target.key])
-            try:
-                item.metadata = pypi.read_release(body, item.name, item.version)
-            except SourceError as error:
-                self.give_up(target, "releases", context, str(error))
-            else:
-                yield item
-
-    # --- what went wrong ----------------------------------------------------------------------
-
-    def give_up(self, target: Target, then: str, context: Context, reason: str) -> None:
-        """See Fetching: the project stays pending, whatever of it failed."""
-        visit = target.key if then == "projects" else context[target.key]["visit"]
-        self.logger.warning("%s: %s", target.url, reason)
-        self._send(signals.work_failed, visit=visit, reason=reason)
-        self._send(signals.work_finished, visits=[visit])
-
-    def _fatal(self, line: str) -> CloseSpider:
-        assert self.crawler.stats is not None
-        self.crawler.stats.set_value("pyfcrawl/error", line)
-        return CloseSpider("error")
-
-    def _send(self, signal: object, **what: Any) -> None:
-        self.crawler.signals.send_catch_log(signal, spider=self, **what)
-
-    def _count(self, name: str, number: int = 1) -> None:
-        assert self.crawler.stats is not None
-        self.crawler.stats.inc_value(f"pyfcrawl/{name}", number)

@@ -9,7 +9,6 @@ from pyfcrawl.core.names import normalized
 from pyfcrawl.core.profiles import Profile
 from pyfcrawl.core.screening import WantedClassifiers
 from pyfcrawl.errors import UnknownCollectionError
-from pyfcrawl.spiders.arguments import Arguments
 from pyfcrawl.stores.index import IndexReader
 from pyfcrawl.stores.state import Cursor, Pending, StateReader
 
@@ -48,31 +47,37 @@ class Selection:
 
 
 def open_selections(
-    arguments: Arguments, serving: Mapping[str, str], reader: IndexReader, state: StateReader
+    profiles: Iterable[Profile],
+    latest_only: bool,
+    serving: Mapping[str, str],
+    reader: IndexReader,
+    state: StateReader,
 ) -> list[Selection]:
     """The selections of a run; `serving` maps collections to those to use in their place.
+
+    With `latest_only` the run indexes each project's latest release and no other.
 
     Raises UnknownCollectionError when a collection isn't there.
     """
     return [
         _select(
             replace(profile, collection=serving.get(profile.collection, profile.collection)),
-            arguments,
+            latest_only,
             reader,
             state,
         )
-        for profile in arguments.profiles
+        for profile in profiles
     ]
 
 
 def _select(
-    profile: Profile, arguments: Arguments, reader: IndexReader, state: StateReader
+    profile: Profile, latest_only: bool, reader: IndexReader, state: StateReader
 ) -> Selection:
     found = reader.collection(profile.collection)
     if found is None:
         raise UnknownCollectionError(f"collection {profile.collection!r} is not in the index")
     basis = f"{profile.fingerprint()}:{found.generation}"
-    scope = f"{basis}:latest" if arguments.latest_only else basis
+    scope = f"{basis}:latest" if latest_only else basis
     key = f"{REGISTRY}/{profile.collection}"
     cursor = state.cursor(key)
     # A cursor kept while all releases were indexed vouches for the latest ones too.

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from pyfcrawl.core.profiles import load_profiles
+from pyfcrawl.spiders.gaps import Gap
 from pyfcrawl.stores.state import Cursor, Pending, Run
 from tests.commands.shell import NOW, PROJECT, Shell, document, error_of
 
@@ -92,6 +93,26 @@ def test_json_tells_everything(shell: Shell) -> None:
     assert by_name["by-hand"]["profile"] is None
     assert by_name["django"]["crawled"] is False
     assert [run["collections"] for run in shown["runs"]] == ["plone,flask", "django"]
+
+
+def test_a_gap_in_the_feeds_is_shown_until_it_is_settled(shell: Shell) -> None:
+    crawled(shell)
+    note = Gap("plone", "updates", NOW, NOW + 600, NOW + 900).note
+    other = Gap("django", "packages", NOW, NOW + 600, NOW + 900).note
+    with shell.state() as state:
+        state.remember("gaps", {"a": note, "b": other, "c": {"strange": True}})
+    out = shell("status", "-p", "plone").stdout
+    assert "1, closed by the next scrapy crawl pypi" in out
+    (row,) = [line for line in out.splitlines() if line.startswith("updates")]
+    assert row.split("  ")[-2].strip() == "2026-11-01 00:00 UTC"
+    assert row.endswith("2026-11-01 00:10 UTC")
+    assert "packages  " not in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+    (shown,) = json.loads(shell("status", "-p", "plone", "--json").stdout)["collections"]
+    assert shown["gaps"] == [note]
+    with shell.state() as state:
+        state.forget("gaps", ["a"])
+    assert "crawl pypi" not in shell("status", "-p", "plone").stdout
 
 
 def test_a_collection_by_its_alias(shell: Shell) -> None:

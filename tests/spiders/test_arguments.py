@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pyfcrawl.core.profiles import Profile
 from pyfcrawl.errors import ConfigurationError
-from pyfcrawl.spiders.arguments import parse
+from pyfcrawl.spiders.arguments import age
+from pyfcrawl.spiders.pypi_arguments import parse
 
 PROFILES = {
     "plone": Profile(
@@ -68,6 +69,11 @@ def test_quickstart_adds_the_profiles_names():
     assert names == ("my-package", "plone-api", "products-cmfplone")
 
 
+def test_names_may_come_from_elsewhere():
+    assert parsed(discovery="BigQuery", limit="5").discovery == "bigquery"
+    assert parsed().discovery == ""
+
+
 def test_what_a_scheduler_adds_is_left_alone():
     assert parsed(_job="26d1b1a6d6f111e0be5c001e648c57f8", _version="r3").mode == "sync"
 
@@ -96,6 +102,10 @@ def test_what_a_scheduler_adds_is_left_alone():
         ({"limit": "²"}, "limit=²"),
         ({"limit": ""}, "limit="),
         ({"limit": "9" * 5000}, "limit=9"),
+        ({"discovery": "google"}, "discovery=google"),
+        ({"discovery": "clickhouse", "names": "a"}, "names="),
+        ({"discovery": "clickhouse", "mode": "full"}, "mode="),
+        ({"discovery": "clickhouse", "recreate": "yes"}, "discovery="),
         ({"target": ""}, "target"),
         ({"target": "a/b"}, "a/b"),
         ({"target": "x", "profile": "plone,django"}, "target=x"),
@@ -116,3 +126,25 @@ _WORDS = ["profile", "mode", "names", "quickstart", "match", "classifiers", "tar
 def test_no_text_raises_anything_else(given_):
     with contextlib.suppress(ConfigurationError):
         assert parse(given_, PROFILES, "plone").profiles
+
+
+# --- pieces that other spiders share ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0", 0), ("90", 90), ("45s", 45), ("30m", 1800), ("12h", 43_200), ("7d", 604_800),
+     (" 2W ", 1_209_600)],
+)  # fmt: skip
+def test_a_span_of_time(text, seconds):
+    assert age({"max_age": text}, "max_age") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "d", "-1d", "1.5h", "7 d", "7y", "٣d", "1d2h", "9" * 50])
+def test_what_is_no_span_of_time(text):
+    with pytest.raises(ConfigurationError, match="max_age="):
+        age({"max_age": text}, "max_age")
+
+
+def test_a_span_that_is_not_given():
+    assert age({}, "max_age", "7d") == 604_800

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from email.utils import formatdate
 from typing import Any
+from xml.sax.saxutils import escape
 
 from packaging.utils import canonicalize_name
 
@@ -16,6 +18,12 @@ from tests.standin.generated import Generated
 from tests.standin.projects import Project, Release, matches, put
 
 _KEPT_STATES = 5
+
+#: Feed -> how many entries PyPI's window has; more are kept, as deleted projects leave the feeds.
+WINDOWS = {"updates": 100, "packages": 40}
+_KEPT_ENTRIES = 1000
+#: When serial 0 was; each serial takes a second.
+_FIRST_SERIAL = 1_770_000_000
 
 
 class Registry:
@@ -29,6 +37,8 @@ class Registry:
         self.generated = generated
         self.serial = generated.projects if generated else 0
         self._changed: dict[str, Project | None] = {}  # None: deleted
+        self._news: list[tuple[str, str | None, int]] = []  # name, version (None: new), serial
+        self._frozen: dict[str, bytes] = {}  # feeds as a cache has them
 
     def add(
         self,
@@ -46,13 +56,19 @@ class Registry:
         for version, own in versions.items():
             put(project, version, own)
         self._changed[canonicalize_name(name)] = project
-        return self._next(project)
+        serial = self._next(project)
+        self._announce(name, None, *project.releases)
+        return serial
 
     def release(self, name: str, version: str, **info: Any) -> int:
         """A new release (or other metadata for one that exists)."""
         project = self._own(name)
+        known = version in project.releases
         put(project, version, info)
-        return self._next(project)
+        serial = self._next(project)
+        if not known:
+            self._announce(project.name, version)
+        return serial
 
     def touch(self, name: str) -> int:
         """A new serial and nothing else, as after a change of roles."""
@@ -148,12 +164,39 @@ class Registry:
             if name not in self._changed:
                 yield name, generated.serial(number)  # type: ignore[union-attr]
 
+    def feed(self, kind: str) -> bytes:
+        """Body of `/rss/updates.xml` or `/rss/packages.xml`: the newest of what still is there."""
+        if kind in self._frozen:
+            return self._frozen[kind]
+        news = [each for each in reversed(self._news) if self._is_news(kind, *each[:2])]
+        items = "".join(_item(*each) for each in news[: WINDOWS[kind]])
+        return (
+            '<?xml version="1.0" encoding="UTF-8"?>\n<rss version="2.0">\n  <channel>\n'
+            f"    <title>{kind}</title>\n    <link>https://pypi.example/</link>\n"
+            f"    <description>Newest {kind}</description>\n{items}  </channel>\n</rss>\n"
+        ).encode()
+
+    def freeze_feeds(self) -> None:
+        """Serve the feeds as they are now, whatever changes."""
+        self._frozen = {kind: self.feed(kind) for kind in WINDOWS}
+
+    def _is_news(self, kind: str, name: str, version: str | None) -> bool:
+        project = self._changed.get(canonicalize_name(name))
+        if project is None or (version is None) is not (kind == "packages"):
+            return False
+        return version is None or version in project.releases
+
+    def _announce(self, name: str, *versions: str | None) -> None:
+        self._news += [(name, version, self.serial) for version in versions]
+        del self._news[:-_KEPT_ENTRIES]
+
     def state(self) -> dict[str, Any]:
         """Everything as JSON values; `Registry.load` makes the same registry of it."""
         return {
             "generated": self.generated and asdict(self.generated),
             "serial": self.serial,
             "changed": {name: each and asdict(each) for name, each in self._changed.items()},
+            "news": self._news,
         }
 
     @classmethod
@@ -161,6 +204,7 @@ class Registry:
         """The registry that `state` was taken of."""
         registry = cls(Generated(**state["generated"]) if state["generated"] else None)
         registry.serial = state["serial"]
+        registry._news = [tuple(each) for each in state["news"]]
         for name, fields in state["changed"].items():
             project = fields and Project(**fields)
             if project:
@@ -199,3 +243,15 @@ class Registry:
             may = generated.is_match(number) if matches([generated.classifier], prefix) else True
             if may and generated.name(number) not in self._changed:
                 yield generated.project(number)
+
+
+def _item(name: str, version: str | None, serial: int) -> str:
+    """One entry of a feed, as PyPI writes it: the display name in the title only."""
+    page = f"https://pypi.example/project/{canonicalize_name(name)}/"
+    link = f"{page}{version}/" if version else page
+    title = f"{name} {version}" if version else f"{name} added to PyPI"
+    return (
+        f"    <item>\n      <title>{escape(title)}</title>\n      <link>{escape(link)}</link>\n"
+        f"      <guid>{escape(link)}</guid>\n      <description>This &amp; that</description>\n"
+        f"      <pubDate>{formatdate(_FIRST_SERIAL + serial, usegmt=True)}</pubDate>\n    </item>\n"
+    )
