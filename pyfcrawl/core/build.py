@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pyfcrawl.core import links
+from pyfcrawl.core import links, repos
 from pyfcrawl.core.classifiers import framework_versions, python_versions
 from pyfcrawl.core.licenses import license_expression
 from pyfcrawl.core.names import normalized, package_id, release_id
@@ -36,7 +36,7 @@ def build_document(
     """
     return {
         **_identity(registry, name, version),
-        **version_fields(version),
+        **version_fields(version, registry),
         **_what(metadata, requires_python),
         **_who(metadata),
         **_where(metadata),
@@ -94,7 +94,8 @@ def _where(metadata: Mapping[str, Any]) -> Document:
         "home_page": links.homepage_of(metadata),
         "docs_url": links.web_address(metadata.get("docs_url")),
         "bugtrack_url": links.tracker_of(metadata),
-        "repository_url": links.repository_of(metadata),
+        "repository_url": links.repository_of(metadata) or repos.url_in(metadata),
+        "download_url": links.web_address(metadata.get("download_url")),
         "project_url": links.web_address(metadata.get("project_url")),
         "package_url": links.web_address(metadata.get("package_url")),
         "release_url": links.web_address(metadata.get("release_url")),

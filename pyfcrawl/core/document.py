@@ -134,6 +134,7 @@ _TABLE = (
     _field("docs_url", _S, "", _REL, "Documentation"),
     _field("bugtrack_url", _S, "", _REL, "Issue tracker"),
     _field("repository_url", _S, "", _REL, "Source repository"),
+    _field("download_url", _S, "", _REL, "Where the author offers it for download"),
     _field("project_url", _S, "", _REL, "The package's page at its registry"),
     _field("project_urls", _J, "", _REL, "Labelled links"),
     _field("package_url", _S, "", _REL, "The package's page at its registry"),
@@ -146,10 +147,10 @@ _TABLE = (
     _field("changelog", _S, "search", _REL, "README from the changelog heading on"),
     _field("screenshot_url", _S, "", _REL, "First image of the README that shows the package"),
     # npm scores (absent where the registry gives constants)
-    _field("npm_final_score", _F, "sort", _REL, "npm search score"),
-    _field("npm_quality_score", _F, "", _REL, "npm quality score"),
-    _field("npm_popularity_score", _F, "", _REL, "npm popularity score"),
-    _field("npm_maintenance_score", _F, "", _REL, "npm maintenance score"),
+    _field("npm_final_score", _F, "sort", _LIST, "npm search score"),
+    _field("npm_quality_score", _F, "", _LIST, "npm quality score"),
+    _field("npm_popularity_score", _F, "", _LIST, "npm popularity score"),
+    _field("npm_maintenance_score", _F, "", _LIST, "npm maintenance score"),
     # health
     _field("health_score", _I, "filter sort", _HEALTH, "0 to 100"),
     _field("health_score_breakdown", _J, "", _HEALTH, "Points, problems and bonuses by part"),
@@ -170,7 +171,14 @@ _TABLE = (
     _field("download_last_week", _I, "", _DL, "Downloads of the last 7 days", "package"),
     _field("download_last_month", _I, "filter sort", _DL, "Last 30 days", "package"),
     _field("download_total", _I, "sort", _DL, "All downloads known", "package"),
-    _field("download_total_since", _S, "", _DL, "First day download_total counts", "package"),
+    _field(
+        "download_total_since",
+        _S,
+        "",
+        _DL,
+        "First day download_total counts; none with an imported total",
+        "package",
+    ),
     _field("download_updated", _I, "", _DL, "When these were read, Unix seconds", "package"),
 )
 

@@ -88,7 +88,7 @@ def is_documentation(url: Any, label: str = "") -> bool:
 def has_documentation_link(project_urls: Any) -> bool:
     """Whether a documentation or home page link among the labelled ones is real documentation."""
     wanted = {*DOCUMENTATION, *HOMEPAGE}
-    return any(label in wanted and is_documentation(url) for label, url in _labels(project_urls))
+    return any(label in wanted and is_documentation(url) for label, url in labels_of(project_urls))
 
 
 def labelled(project_urls: Any, *labels: str) -> str | None:
@@ -146,17 +146,19 @@ def _values(project_urls: Any) -> Iterable[Any]:
     return project_urls.values() if isinstance(project_urls, Mapping) else ()
 
 
-def _labels(project_urls: Any) -> list[tuple[str, Any]]:
+def labels_of(project_urls: Any) -> list[tuple[str, Any]]:
+    """(label as PEP 753 compares it, value) of each labelled link, in the author's order."""
     pairs = project_urls.items() if isinstance(project_urls, Mapping) else ()
     return [(_normal(label), url) for label, url in pairs]
 
 
 def _labelled(project_urls: Any, labels: Iterable[str], accept: Any) -> Iterable[str]:
-    pairs = _labels(project_urls)
+    pairs = labels_of(project_urls)
     for wanted in map(_normal, labels):
         yield from filter(None, (accept(url) for label, url in pairs if label == wanted))
 
 
+@lru_cache(4096)
 def _normal(label: Any) -> str:
     return label.translate(_PUNCTUATION).lower() if isinstance(label, str) else ""
 

@@ -1,5 +1,7 @@
 """Version numbers as an index needs them: one text key that any store can sort by.
 
+What follows is about PyPI's; npm's are in core.npm_versions, and `version_fields` knows both.
+
 Stores compare strings, not PEP 440 (https://peps.python.org/pep-0440/), so `sort_key` writes a
 version as text whose plain order is the order of `packaging.version.Version`. The key reads
 
@@ -17,6 +19,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from packaging.version import Version
+
+from pyfcrawl.core import npm_versions
+from pyfcrawl.core.sortable import number
 
 _INVALID = "0.0000.0000.0000.0."  # below 0.dev0, the lowest version there is, whose PRETYPE is 1
 _DEV_ONLY, _FINAL = "1", "5"
@@ -38,17 +43,22 @@ def sort_key(version: str) -> str:
     return _invalid_key(version) if parsed is None else _valid_key(parsed)
 
 
-def version_fields(version: str) -> dict[str, Any]:
-    """The document fields derived from a version alone.
+def version_fields(version: str, registry: str = "pypi") -> dict[str, Any]:
+    """The document fields derived from a version alone, by the rules of its registry.
 
-    Numbers are None when the version is no PEP 440 version or they don't fit 64 bits, and
-    `version_is_prerelease` is None when nobody can tell.
+    Numbers are None when the version is none (PEP 440; npm: semver) or they don't fit 64 bits,
+    and `version_is_prerelease` is None when nobody can tell.
     """
-    parsed = _parsed(version)
+    if registry == "npm":
+        return npm_versions.version_fields(version) or _fields(version, None)
+    return _fields(version, _parsed(version))
+
+
+def _fields(version: str, parsed: Version | None) -> dict[str, Any]:
     numbers = [None] * 3 if parsed is None else [parsed.major, parsed.minor, parsed.micro]
-    major, minor, bugfix = (_int64(number) for number in numbers)
+    major, minor, bugfix = (_int64(each) for each in numbers)
     return {
-        "version_sortable": sort_key(version),
+        "version_sortable": _invalid_key(version) if parsed is None else _valid_key(parsed),
         "version_major": major,
         "version_minor": minor,
         "version_bugfix": bugfix,
@@ -74,21 +84,21 @@ def _parsed(version: str) -> Version | None:
         return None
 
 
-def _int64(number: int | None) -> int | None:
-    return number if number is not None and number < _INT64_LIMIT else None
+def _int64(value: int | None) -> int | None:
+    return value if value is not None and value < _INT64_LIMIT else None
 
 
 def _invalid_key(version: str) -> str:
     text = version.lower() if isinstance(version, str) else ""
     encodable = text.encode("utf-8", "backslashreplace").decode()
-    return _INVALID + _DIGITS.sub(lambda run: _number(run[0]), encodable)
+    return _INVALID + _DIGITS.sub(lambda run: number(run[0]), encodable)
 
 
 def _valid_key(version: Version) -> str:
     stable = "0" if version.is_prerelease else "1"
     pretype, prenum = _pre(version)
-    post = "0" if version.post is None else "1" + _number(version.post)
-    dev = "9" if version.dev is None else "0" + _number(version.dev)
+    post = "0" if version.post is None else "1" + number(version.post)
+    dev = "9" if version.dev is None else "0" + number(version.dev)
     local = version.local.split(".") if version.local else []
     return ".".join(
         [stable, *_release(version), pretype, prenum, post, dev, *map(_local_part, local)]
@@ -100,34 +110,21 @@ def _release(version: Version) -> tuple[str, str, str]:
     numbers = list(version.release)
     while len(numbers) > 3 and not numbers[-1]:
         numbers.pop()
-    major, minor, bugfix, *more = [_number(each) for each in numbers + [0] * (3 - len(numbers))]
-    epoch = f"{_EPOCH}{_number(version.epoch)}_" if version.epoch else ""
+    major, minor, bugfix, *more = [number(each) for each in numbers + [0] * (3 - len(numbers))]
+    epoch = f"{_EPOCH}{number(version.epoch)}_" if version.epoch else ""
     return epoch + major, minor, bugfix + "".join(_MORE + each for each in more)
 
 
 def _pre(version: Version) -> tuple[str, str]:
     if version.pre is not None:
-        letter, number = version.pre
-        return _PRETYPE[letter], _number(number)
+        letter, count = version.pre
+        return _PRETYPE[letter], number(count)
     dev_only = version.dev is not None and version.post is None
-    return (_DEV_ONLY if dev_only else _FINAL), _number(0)
+    return (_DEV_ONLY if dev_only else _FINAL), number(0)
 
 
 def _local_part(part: str) -> str:
     """A part of a local version; text sorts below numbers, and below text it begins."""
     if part.isdigit():
-        return "1" + _number(part)
+        return "1" + number(part)
     return "0" + "1".join(part) + "0"
-
-
-def _number(number: int | str) -> str:
-    """A number of any size as prefix-free text that sorts as the number does.
-
-    Four digits below 10,000; above, a letter for the count of digits, then the digits.
-    """
-    digits = str(number).lstrip("0")
-    if len(digits) <= 4:
-        return digits.zfill(4)
-    if len(digits) <= 27:
-        return chr(ord("a") + len(digits) - 5) + digits
-    return "y" + _number(len(digits)) + digits  # x and z have meanings of their own

@@ -1,19 +1,19 @@
 """What a visit to a project on PyPI has to change in an index: page against index, as items.
 
 A release's metadata never changes, so only releases an index lacks are fetched. What may change of
-the others (yanked, which is latest, files, counts) stands on the project page.
+the others (yanked, which is latest, files, counts) stands on the project page. npm works alike, so
+`sources.npm_visit` compares here, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from pyfcrawl.core.document import Owner, owned_by
 from pyfcrawl.core.names import normalized
 from pyfcrawl.items import GoneItem, ListingItem, PackageItem
-from pyfcrawl.sources.pypi import Project
 
 REGISTRY = "pypi"
 
@@ -25,6 +25,25 @@ KNOWN_FIELDS = ("metadata_complete", *FACTS)
 
 #: version -> the KNOWN_FIELDS of its document
 Indexed = Mapping[str, Mapping[str, Any]]
+
+
+class Listed(Protocol):
+    """A project as its registry lists it; see `sources.pypi.Project` for what each part is."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def latest(self) -> str | None: ...
+    @property
+    def info(self) -> dict[str, Any]: ...
+    @property
+    def package(self) -> dict[str, Any]: ...
+    @property
+    def releases(self) -> dict[str, dict[str, Any]]: ...
+    @property
+    def requires_python(self) -> dict[str, str | None]: ...
+    @property
+    def whole(self) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -40,11 +59,12 @@ class Changes:
 
 
 def compare(
-    project: Project,
+    project: Listed,
     indexed: Mapping[str, Indexed],
     visit: str,
     latest_only: bool = False,
     again: bool = False,
+    registry: str = REGISTRY,
 ) -> Changes:
     """Compare a project page with what the collections it belongs to hold.
 
@@ -58,23 +78,24 @@ def compare(
     for version in project.releases:
         if version == latest:
             if _lacking(version, indexed, incomplete_too=True):
-                item = _release(project, version, collections, facts, visit)
+                item = _release(registry, project, version, collections, facts, visit)
                 item.metadata = project.info
                 changes.items.append(item)
         elif not latest_only and _lacking(version, indexed, incomplete_too=again):
-            changes.fetch.append(_release(project, version, collections, facts, visit))
-    changes.items += _listing(project, indexed, visit)
-    changes.items += _vanished(project, indexed, visit)
+            item = _release(registry, project, version, collections, facts, visit)
+            changes.fetch.append(item)
+    changes.items += _listing(registry, project, indexed, visit)
+    changes.items += _vanished(registry, project, indexed, visit)
     return changes
 
 
 def gone(
-    name: str, collections: Sequence[str], reason: str, visit: str
+    name: str, collections: Sequence[str], reason: str, visit: str, registry: str = REGISTRY
 ) -> list[PackageItem | ListingItem | GoneItem]:
     """The item that takes a package out of these collections; none when there are none."""
     if not collections:
         return []
-    return [GoneItem(REGISTRY, name, list(collections), reason, visit=visit)]
+    return [GoneItem(registry, name, list(collections), reason, visit=visit)]
 
 
 def _lacking(version: str, indexed: Mapping[str, Indexed], incomplete_too: bool) -> bool:
@@ -95,10 +116,15 @@ def _facts(indexed: Iterable[Indexed]) -> dict[str, Any]:
 
 
 def _release(
-    project: Project, version: str, collections: list[str], facts: dict[str, Any], visit: str
+    registry: str,
+    project: Listed,
+    version: str,
+    collections: list[str],
+    facts: dict[str, Any],
+    visit: str,
 ) -> PackageItem:
     return PackageItem(
-        registry=REGISTRY,
+        registry=registry,
         name=project.name,
         version=version,
         collections=collections,
@@ -110,7 +136,9 @@ def _release(
     )
 
 
-def _listing(project: Project, indexed: Mapping[str, Indexed], visit: str) -> list[ListingItem]:
+def _listing(
+    registry: str, project: Listed, indexed: Mapping[str, Indexed], visit: str
+) -> list[ListingItem]:
     """One item for all releases that any of the collections holds already."""
     kept = {
         version: fields
@@ -120,10 +148,12 @@ def _listing(project: Project, indexed: Mapping[str, Indexed], visit: str) -> li
     if not kept:
         return []
     where = [collection for collection, known in indexed.items() if known]
-    return [ListingItem(REGISTRY, project.name, where, dict(project.package), kept, visit=visit)]
+    return [ListingItem(registry, project.name, where, dict(project.package), kept, visit=visit)]
 
 
-def _vanished(project: Project, indexed: Mapping[str, Indexed], visit: str) -> list[GoneItem]:
+def _vanished(
+    registry: str, project: Listed, indexed: Mapping[str, Indexed], visit: str
+) -> list[GoneItem]:
     """Releases that are indexed but that the registry no longer lists."""
     items: list[GoneItem] = []
     if not project.whole:
@@ -131,9 +161,9 @@ def _vanished(project: Project, indexed: Mapping[str, Indexed], visit: str) -> l
     for collection, known in indexed.items():
         versions = [version for version in known if version not in project.releases]
         if versions:
-            name = normalized(project.name)
+            name = normalized(project.name, registry)
             reason = "release no longer listed"
-            items.append(GoneItem(REGISTRY, name, [collection], reason, versions, visit))
+            items.append(GoneItem(registry, name, [collection], reason, versions, visit))
     return items
 
 
