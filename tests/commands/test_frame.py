@@ -36,7 +36,7 @@ def test_helpers_are_no_commands() -> None:
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_documentation_names_every_option(name: str) -> None:
     text = (PROJECT / "docs" / "commands.md").read_text()
-    sections = dict(re.findall(r"^## `scrapy (\w+)`\n(.*?)(?=^## |\Z)", text, re.M | re.S))
+    sections = dict(re.findall(r"^## `scrapy ([\w-]+)`\n(.*?)(?=^## |\Z)", text, re.M | re.S))
     assert name in sections
     section = sections[name]
     assert "```" in section
