@@ -135,9 +135,22 @@ def test_the_example_environment_holds_settings_with_their_defaults() -> None:
 # --- arguments, dependencies, commands --------------------------------------------------------
 
 
-def test_every_spider_argument_is_described() -> None:
+SPIDERS = {
+    "pypi": "docs/crawling.md",
+    **dict.fromkeys(("rss", "npm", "github", "pypistats"), "docs/sources.md"),
+}
+
+
+def section(page: str, heading: str) -> str:
+    """A section of a page, without those that follow it; the whole page when it has none."""
+    found = re.search(rf"^## {heading}$.*?(?=^## |\Z)", PAGES[page], re.MULTILINE | re.DOTALL)
+    return found[0] if found else PAGES[page]
+
+
+@pytest.mark.parametrize("spider", SPIDERS)
+def test_every_spider_argument_is_described(spider: str) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "scrapy", "crawl", "pypi", "-a", "nonsense=1"],
+        [sys.executable, "-m", "scrapy", "crawl", spider, "-a", "nonsense=1"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -146,10 +159,10 @@ def test_every_spider_argument_is_described() -> None:
     assert run.returncode == 1
     line = next(line for line in run.stderr.splitlines() if "there are" in line)
     known = set(line.partition("there are ")[2].replace(",", " ").split())
-    told = {cells[0].strip("`=") for cells in rows("docs/crawling.md") if "=" in cells[0]}
-    assert told == known
+    text = section(SPIDERS[spider], spider)
+    assert set(re.findall(r"^\| `(\w+)=`", text, re.MULTILINE)) == known
     for name in known:
-        assert f"-a {name}=" in PAGES["docs/crawling.md"], f"no example of {name}="
+        assert f"-a {name}=" in text, f"no example of {name}="
 
 
 def test_every_dependency_has_its_reason() -> None:
@@ -187,8 +200,8 @@ def test_scrapy_commands_exist() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "scrapy"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
-    known = set(re.findall(r"^  ([a-z]+) ", run.stdout, re.MULTILINE))
-    used = commands(r"(?<![\w.-])scrapy ([a-z]+)")
+    known = set(re.findall(r"^  ([a-z-]+) ", run.stdout, re.MULTILINE))
+    used = commands(r"(?<![\w.-])scrapy ([a-z]+(?:-[a-z]+)*)")
     assert len(used) > 10
     assert {(page, each) for page, each in used if each not in known} == set()
 
