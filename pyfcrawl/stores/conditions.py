@@ -129,9 +129,9 @@ def _condition(given: Filter) -> Condition:
         raise QueryError(
             f"filter on {field.name}: operator {_shown(given.operator)} is not one of = != >= <="
         )
-    if given.operator in (">=", "<=") and field.type in (Type.STRINGS, Type.BOOL):
+    if given.operator in (">=", "<=") and field.type not in (Type.INT, Type.FLOAT):
         raise QueryError(
-            f"filter on {field.name}: {given.operator} needs an ordered field, use = or !="
+            f"filter on {field.name}: {given.operator} needs a number or a time, use = or !="
         )
     try:
         fitting = _range(field, given.value)

@@ -16,14 +16,12 @@ from typing import Any
 from pyfcrawl.core.document import BOOKKEEPING, FIELDS, Level, Owner, Type
 from pyfcrawl.errors import StoreError
 from pyfcrawl.stores.index import Document, IndexWriter, Patch, WriteReport
-from pyfcrawl.stores.values import chunks
+from pyfcrawl.stores.values import IDENTITY, chunks
 
 _BATCH = 500
 _SAMPLE = 200
 _DIGEST = 8
 
-#: What says which document it is: never patched.
-_IDENTITY = frozenset({"identifier", "package_id", "registry", "name", "version"})
 _ENRICHMENT = (Owner.GITHUB, Owner.DOWNLOADS)
 
 #: Owner -> fields.
@@ -68,7 +66,7 @@ def _newer(
     for number, names in enumerate(groups.values()):
         part = slice(number * _DIGEST, (number + 1) * _DIGEST)
         if mine[part] != before[part] == theirs[part]:
-            result.update((name, fields[name]) for name in names if name not in _IDENTITY)
+            result.update((name, fields[name]) for name in names if name not in IDENTITY)
     return result
 
 

@@ -13,6 +13,7 @@ import threading
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -29,6 +30,10 @@ _ASCII = str.maketrans(
 #: Terms beyond this are hashes and addresses; joined names stay below.
 _LONGEST = 40
 _SHORTEST = 3
+
+_MOST_CHARACTERS = 2000
+_MOST_WORDS = 32
+_LONGEST_WORD = 64
 
 _ONE_TYPO_FROM = 4
 _TWO_TYPOS_FROM = 8
@@ -47,6 +52,27 @@ def fold(token: str) -> str:
     parts = unicodedata.normalize("NFD", token.lower())
     bare = "".join(part for part in parts if unicodedata.category(part) != "Mn")
     return unicodedata.normalize("NFC", bare)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of a search text. The last is `unfinished` when no space follows it."""
+
+    words: tuple[str, ...]
+    unfinished: bool
+
+    @classmethod
+    def of(cls, text: str) -> Words:
+        """The first words of a text, however long and strange it is."""
+        text = unicodedata.normalize("NFC", text[:_MOST_CHARACTERS])
+        found = [word[:_LONGEST_WORD] for word in tokens(text)]
+        unfinished = bool(text) and bool(tokens(text[-1])) and len(found) <= _MOST_WORDS
+        return cls(tuple(found[:_MOST_WORDS]), unfinished)
+
+
+def name_key(name: str) -> str:
+    """A name without case and separators: `Plone.API`, `plone-api` and `ploneapi` are one."""
+    return "".join(tokens(name))
 
 
 def vocabulary(texts: Iterable[str]) -> set[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -12,60 +11,11 @@ from typing import Any
 from pyfcrawl.core.document import BOOKKEEPING, Field, Type
 from pyfcrawl.errors import QueryError
 from pyfcrawl.stores.index import Document
-from pyfcrawl.stores.spelling import tokens
+from pyfcrawl.stores.spelling import name_key
 from pyfcrawl.stores.sqlite_schema import Layout, Tables, quoted
-from pyfcrawl.stores.values import NotStorableError, is_key
 
 #: Below this many characters compressing the body doesn't pay.
 _COMPRESS_FROM = 600
-
-#: JSON nested deeper could be written but, from a deeper call stack, not be read again.
-_DEEPEST = 64
-
-
-def stored_values(layout: Layout, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The given fields as they will read back. Raises NotStorableError naming the field."""
-    return {name: _stored(layout.fields[name], value) for name, value in fields.items()}
-
-
-def whole(layout: Layout, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Every field of the table, missing ones empty. Raises NotStorableError."""
-    return {name: _stored(field, document.get(name)) for name, field in layout.fields.items()}
-
-
-def _stored(field: Field, value: Any) -> Any:
-    if value is None:
-        return field.empty
-    if field.type is Type.FLOAT:
-        return _finite(field, value)
-    if field.type is Type.JSON:
-        _check_json(field, value)
-    return value
-
-
-def _finite(field: Field, value: Any) -> float | None:
-    try:
-        number = float(value)
-    except OverflowError:
-        raise NotStorableError(f"{field.name} is too large") from None
-    return number if math.isfinite(number) else None
-
-
-def _check_json(field: Field, value: Any) -> None:
-    if not _is_shallow(value, _DEEPEST):
-        raise NotStorableError(f"{field.name} is nested deeper than {_DEEPEST} levels")
-    try:
-        json.dumps(value, sort_keys=True)
-    except (TypeError, ValueError):
-        raise NotStorableError(f"{field.name} is not a JSON value") from None
-
-
-def _is_shallow(value: Any, levels: int) -> bool:
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list | tuple):
-        return True
-    return levels > 0 and all(_is_shallow(each, levels - 1) for each in value)
 
 
 def fingerprint(layout: Layout, values: Mapping[str, Any]) -> bytes:
@@ -73,11 +23,6 @@ def fingerprint(layout: Layout, values: Mapping[str, Any]) -> bytes:
     content = [values[f.name] for f in layout.release if f.name not in BOOKKEEPING]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-def name_key(name: str) -> str:
-    """A name without case and separators: `Plone.API`, `plone-api` and `ploneapi` are one."""
-    return "".join(tokens(name))
 
 
 def document_row(layout: Layout, values: Mapping[str, Any]) -> list[Any]:
@@ -196,8 +141,3 @@ def _named(layout: Layout, name: str) -> Field:
     if field is None:
         raise QueryError(f"field {ascii(name)[:80]} is not a field of the document")
     return field
-
-
-def shown(value: Any) -> str:
-    """A name for a refusal, of bounded length; `ascii` for what is no sound text."""
-    return value[:200] if is_key(value) else ascii(value)[:200]

@@ -14,11 +14,11 @@ from pyfcrawl.core.document import Type
 from pyfcrawl.core.names import normalized
 from pyfcrawl.stores.conditions import Condition, Plan
 from pyfcrawl.stores.index import Document, SearchResult
-from pyfcrawl.stores.spelling import Vocabulary
+from pyfcrawl.stores.spelling import Vocabulary, Words
 from pyfcrawl.stores.sqlite_labels import Labels, select_in
 from pyfcrawl.stores.sqlite_rows import Projection, label_text
 from pyfcrawl.stores.sqlite_schema import Layout, Tables, quoted
-from pyfcrawl.stores.sqlite_words import Attempt, Words
+from pyfcrawl.stores.sqlite_words import Attempt, Attempts
 
 #: How many words to search in place of an unknown one.
 _MOST_CORRECTIONS = 5
@@ -57,7 +57,9 @@ class Search:
         if not self._plan.text.strip():
             return self._result(None, self._count())
         words = Words.of(self._plan.text)
-        for attempt in words.attempts(self._is_known, self._corrections) if words.words else ():
+        if not words.words:
+            return SearchResult(0, [], {field.name: [] for field in self._plan.facets})
+        for attempt in Attempts(words, self._is_known, self._corrections):
             self._set_text(attempt)
             found = self._count(attempt)
             if found:

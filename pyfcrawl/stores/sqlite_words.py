@@ -6,15 +6,10 @@ Every word is quoted, so nothing typed is ever read as an operator
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pyfcrawl.stores.spelling import tokens
-
-_MOST_CHARACTERS = 2000
-_MOST_WORDS = 32
-_LONGEST_WORD = 64
+from pyfcrawl.stores.spelling import Words
 
 #: Tells whether a full-text query finds anything at all.
 Known = Callable[[str], bool]
@@ -31,72 +26,63 @@ class Attempt:
     corrected: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """The words of a search text. The last is `unfinished` when no space follows it."""
+class Attempts:
+    """What to ask for the words of a search text."""
 
-    words: tuple[str, ...]
-    unfinished: bool
+    def __init__(self, words: Words, known: Known, corrections: Corrections) -> None:
+        self._words = words
+        self._known = known
+        self._corrections = corrections
 
-    @classmethod
-    def of(cls, text: str) -> Words:
-        """The first words of a text, however long and strange it is."""
-        text = unicodedata.normalize("NFC", text[:_MOST_CHARACTERS])
-        found = [word[:_LONGEST_WORD] for word in tokens(text)]
-        unfinished = bool(text) and bool(tokens(text[-1])) and len(found) <= _MOST_WORDS
-        return cls(tuple(found[:_MOST_WORDS]), unfinished)
-
-    def attempts(self, known: Known, corrections: Corrections) -> Iterator[Attempt]:
+    def __iter__(self) -> Iterator[Attempt]:
         """Queries from strict to lax; each is wanted only if those before found nothing.
 
         All the words; all the words with typos forgiven and unknown words left out; any of them.
         """
-        name = "".join(self.words)
-        yield Attempt(self._all({word: (word,) for word in self.words}, name), name)
-        taken, corrected = self._taken(known, corrections)
-        whole_name = self._name_corrected(known, corrections)
+        name = "".join(self._words.words)
+        yield Attempt(self._all({word: (word,) for word in self._words.words}, name), name)
+        taken, corrected = self._taken()
+        whole_name = self._name_corrected()
         if whole_name:
             corrected = corrected | {name: whole_name}
         if not taken and not whole_name:
             return
         name = whole_name[0] if whole_name else "".join(words[0] for words in taken.values())
-        if corrected or len(taken) < len(set(self.words)):
+        if corrected or len(taken) < len(set(self._words.words)):
             yield Attempt(self._all(taken, name), name, corrected)
         if len(taken) > 1:
             match = " OR ".join(self._term(word, words) for word, words in taken.items())
             yield Attempt(match, name, corrected)
 
-    def _taken(
-        self, known: Known, corrections: Corrections
-    ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    def _taken(self) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
         """Word -> words to search for it, without the unknown; and those that were corrected."""
         taken: dict[str, tuple[str, ...]] = {}
         corrected: dict[str, tuple[str, ...]] = {}
-        for word in dict.fromkeys(self.words):
-            if known(self._term(word, (word,))):
+        for word in dict.fromkeys(self._words.words):
+            if self._known(self._term(word, (word,))):
                 taken[word] = (word,)
-            elif instead := tuple(corrections(word)):
+            elif instead := tuple(self._corrections(word)):
                 taken[word] = corrected[word] = instead
         return taken, corrected
 
-    def _name_corrected(self, known: Known, corrections: Corrections) -> tuple[str, ...]:
+    def _name_corrected(self) -> tuple[str, ...]:
         """Names that the words, taken as one name, may be meant for."""
-        if len(self.words) < 2:
+        if len(self._words.words) < 2:
             return ()
-        return tuple(corrections("".join(self.words)))
+        return tuple(self._corrections("".join(self._words.words)))
 
     def _all(self, taken: dict[str, tuple[str, ...]], name: str) -> str:
         """All words, or a name that begins as the words do when written as one."""
         parts = []
         if taken:
             parts.append(" AND ".join(self._term(word, words) for word, words in taken.items()))
-        if len(self.words) > 1 and name:
+        if len(self._words.words) > 1 and name:
             parts.append(f"name : {_quoted(name)} *")
         return " OR ".join(f"({part})" for part in parts)
 
     def _term(self, word: str, words: Sequence[str]) -> str:
         """One word or what stands for it; as-you-type for the last."""
-        begins = self.unfinished and word == self.words[-1] and word in words
+        begins = self._words.unfinished and word == self._words.words[-1] and word in words
         terms = [_quoted(each) + (" *" if begins and each == word else "") for each in words]
         return terms[0] if len(terms) == 1 else f"({' OR '.join(terms)})"
 

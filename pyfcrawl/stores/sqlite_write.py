@@ -8,16 +8,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from pyfcrawl.core.document import BOOKKEEPING, Type, problem_with, problem_with_fields
+from pyfcrawl.core.document import BOOKKEEPING, Type, problem_with
 from pyfcrawl.stores import sqlite_rows as rows
 from pyfcrawl.stores.index import Document, Patch, Refusal, WriteReport
 from pyfcrawl.stores.sqlite_fulltext import FullText
 from pyfcrawl.stores.sqlite_labels import Labels, marks, select_in
 from pyfcrawl.stores.sqlite_schema import Layout, Tables, listed, quoted
-from pyfcrawl.stores.values import NotStorableError, is_key
-
-#: What says which document it is; with another value it would be another document.
-_IDENTITY = frozenset({"identifier", "package_id", "registry", "name", "version"})
+from pyfcrawl.stores.values import NotStorableError, is_key, patched_values, shown, whole
 
 
 @dataclass(slots=True)
@@ -95,7 +92,7 @@ class CollectionWriter:
             try:
                 changed = self._patch(patch)
             except NotStorableError as error:
-                report.refused.append(Refusal(rows.shown(patch.target), str(error)))
+                report.refused.append(Refusal(shown(patch.target), str(error)))
                 continue
             if changed:
                 report.written += 1
@@ -124,16 +121,16 @@ class CollectionWriter:
         """The documents that can be written, completed; the others' refusals are noted."""
         for document in documents:
             if not isinstance(document, dict):
-                report.refused.append(Refusal("", f"not a document: {rows.shown(document)}"))
+                report.refused.append(Refusal("", f"not a document: {shown(document)}"))
                 continue
             problem = problem_with(document)
             if problem is None:
                 try:
-                    yield rows.whole(self._layout, document)
+                    yield whole(document, self._layout.fields)
                     continue
                 except NotStorableError as error:
                     problem = str(error)
-            report.refused.append(Refusal(rows.shown(document.get("identifier") or ""), problem))
+            report.refused.append(Refusal(shown(document.get("identifier") or ""), problem))
 
     def _change(
         self, old: tuple[int, int, bytes] | None, package: _Package, values: dict[str, Any]
@@ -150,7 +147,7 @@ class CollectionWriter:
 
     def _patch(self, patch: Patch) -> bool:
         """Whether the patch changed anything. Raises NotStorableError."""
-        fields = self._checked(patch)
+        fields = patched_values(patch, self._layout.fields)
         number, package = self._target(patch.target)
         if package is None:
             return False
@@ -160,21 +157,6 @@ class CollectionWriter:
         changes = list(self._patched(number, package, own)) if own else []
         self._write(changes)
         return news or bool(changes)
-
-    def _checked(self, patch: Patch) -> dict[str, Any]:
-        """The patch's fields as they are stored. Raises NotStorableError."""
-        if not is_key(patch.target):
-            raise NotStorableError("target is not a document's or package's id")
-        if not isinstance(patch.fields, Mapping):
-            raise NotStorableError("fields is not a mapping")
-        fields = dict(patch.fields)
-        problem = problem_with_fields(fields)
-        identity = sorted(_IDENTITY & fields.keys())
-        if not problem and identity:
-            problem = f"{identity[0]} is part of the document's identity and can't be patched"
-        if problem:
-            raise NotStorableError(problem)
-        return rows.stored_values(self._layout, fields)
 
     def _target(self, target: str) -> tuple[int | None, _Package | None]:
         """Document (None: all of the package) and package of a target; no package if unknown."""

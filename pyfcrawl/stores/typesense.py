@@ -24,7 +24,7 @@ from pyfcrawl.stores.index import (
 )
 from pyfcrawl.stores.typesense_client import Connection
 from pyfcrawl.stores.typesense_client import TypesenseAddress as TypesenseAddress
-from pyfcrawl.stores.typesense_rows import document, fields_named
+from pyfcrawl.stores.typesense_rows import document, fields_named, stored_names
 from pyfcrawl.stores.typesense_schema import (
     IS_HEAD,
     differences,
@@ -95,7 +95,7 @@ class TypesenseReader:
         wanted = dict.fromkeys(filter(is_key, package_ids))
         found: dict[str, dict[str, Document]] = {}
         stored = self._server.by_package(
-            collection, map(key, wanted), [*fields, "package_id", "version"]
+            collection, map(key, wanted), stored_names([*fields, "package_id", "version"])
         )
         for each in stored:
             if each["package_id"] in wanted:
@@ -126,8 +126,9 @@ class TypesenseReader:
         self, collection: str, chosen: list[Field], names: Sequence[str] | None
     ) -> Iterator[Document]:
         identifiers = sorted(each["id"] for each in self._server.export(collection, []))
+        wanted = None if names is None else stored_names(names)
         for page in chunks(identifiers, PAGE):
-            stored = self._server.by_id(collection, page, names)
+            stored = self._server.by_id(collection, page, wanted)
             for identifier in page:
                 if identifier in stored:
                     yield document(stored[identifier], chosen)

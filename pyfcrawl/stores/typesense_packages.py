@@ -11,8 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pyfcrawl.core.document import FIELDS
-from pyfcrawl.stores.typesense_rows import FACTS, LAYOUT, LISTED, change_line, content_key, read
-from pyfcrawl.stores.typesense_schema import CONTENT_KEY, IS_HEAD, key
+from pyfcrawl.stores.typesense_rows import (
+    FACTS,
+    LISTED,
+    change_line,
+    content_key,
+    placed,
+    read,
+    stored_names,
+)
+from pyfcrawl.stores.typesense_schema import CONTENT_KEY, HEAD_TEXTS, IS_HEAD, key
 from pyfcrawl.stores.typesense_server import Server
 
 #: What is read of every release of a package that is written to.
@@ -21,7 +29,7 @@ _LIGHT = (
     *LISTED,
     *FACTS,
 )
-_PACKAGE = frozenset(field.name for field in LAYOUT.package)
+_PACKAGE = frozenset({*LISTED, *FACTS})
 
 
 @dataclass(slots=True)
@@ -49,11 +57,24 @@ class Release:
         self.changed |= new
         return bool(new)
 
+    @property
+    def moves(self) -> bool:
+        """Whether it is to become its package's head, or no longer to be it."""
+        return self.is_head != self.stored_head
+
+    @property
+    def lacks_texts(self) -> bool:
+        """Whether texts that are to be moved or changed are not known here."""
+        touched = self.moves or not self.changed.isdisjoint(HEAD_TEXTS)
+        return touched and not self.values.keys() >= set(HEAD_TEXTS)
+
     def line(self) -> bytes | None:
         """The import line that brings the server up to date, None when it is."""
         changes = {name: self.values[name] for name in self.changed}
-        if self.is_head != self.stored_head:
+        if self.moves:
             changes[IS_HEAD] = self.is_head
+        if self.moves or not self.changed.isdisjoint(HEAD_TEXTS):
+            changes |= placed(self.values, self.is_head)
         if self.changed - _PACKAGE:
             changes[CONTENT_KEY] = content_key(self.values, self.stored_key)
         return change_line(self.identifier, changes, self.values) if changes else None
@@ -105,7 +126,8 @@ def load(
     wanted = dict.fromkeys(package_ids)
     names = dict.fromkeys((*_LIGHT, *fields))
     found: dict[str, Package] = {}
-    stored = server.by_package(collection, map(key, wanted), [*names, IS_HEAD, CONTENT_KEY])
+    asked = stored_names([*names, IS_HEAD, CONTENT_KEY])
+    stored = server.by_package(collection, map(key, wanted), asked)
     for each in stored:
         values = {name: read(FIELDS[name], each) for name in names}
         if values["package_id"] in wanted and values["identifier"] == each["id"]:
@@ -115,6 +137,17 @@ def load(
     for package in found.values():
         package.gather()
     return found
+
+
+def load_texts(server: Server, collection: str, packages: Iterable[Package]) -> None:
+    """Of the releases whose long texts have to change places, read them."""
+    releases = [each for package in packages for each in package.releases.values()]
+    lacking = {each.identifier: each for each in releases if each.lacks_texts}
+    stored = server.by_id(collection, lacking, stored_names(HEAD_TEXTS))
+    for identifier, release in lacking.items():
+        found = stored.get(identifier, {})
+        texts = {name: read(FIELDS[name], found) for name in HEAD_TEXTS}
+        release.values = texts | release.values
 
 
 def lines(packages: Iterable[Package]) -> Iterator[tuple[Release, bytes]]:

@@ -12,14 +12,15 @@ import msgspec
 from pyfcrawl.core.document import BOOKKEEPING, FIELDS, Field, Owner, Type
 from pyfcrawl.errors import QueryError
 from pyfcrawl.stores.index import Document
-from pyfcrawl.stores.sqlite_rows import name_key
-from pyfcrawl.stores.sqlite_schema import Layout
+from pyfcrawl.stores.spelling import name_key
 from pyfcrawl.stores.typesense_schema import (
     EXACT,
     EXACT_KEYS,
     FACETS,
+    HEAD_TEXTS,
     NAME_JOINED,
     NUMBERS,
+    OLDER_TEXTS,
     PACKAGE_KEY,
     exact_key,
     facet_key,
@@ -28,12 +29,11 @@ from pyfcrawl.stores.typesense_schema import (
 )
 from pyfcrawl.stores.values import NotStorableError
 
-LAYOUT = Layout(FIELDS.values())
-
 ENRICHMENT = frozenset({Owner.GITHUB, Owner.DOWNLOADS})
-#: Package fields that a crawl's documents bring, and those that enrichment brings.
-LISTED = tuple(field.name for field in LAYOUT.listed)
-FACTS = tuple(f.name for f in LAYOUT.package if f.owner in ENRICHMENT)
+#: Package fields: those that a crawl's documents bring, and those that enrichment brings.
+_SHARED = tuple(field for field in FIELDS.values() if field.level == "package")
+LISTED = tuple(field.name for field in _SHARED if field.owner not in ENRICHMENT)
+FACTS = tuple(field.name for field in _SHARED if field.owner in ENRICHMENT)
 #: Fields an upsert writes.
 CRAWLED = tuple(field.name for field in FIELDS.values() if field.owner not in ENRICHMENT)
 
@@ -46,8 +46,8 @@ _SLICE = 2000
 def _hashed(owner: Owner) -> tuple[str, ...]:
     return tuple(
         field.name
-        for field in LAYOUT.release
-        if field.owner is owner and field.name not in BOOKKEEPING
+        for field in FIELDS.values()
+        if field.level == "release" and field.owner is owner and field.name not in BOOKKEEPING
     )
 
 
@@ -113,6 +113,17 @@ def _texts(value: Any) -> Iterable[str]:
     return dict.fromkeys(value) if isinstance(value, list) else (value,)
 
 
+def placed(texts: Mapping[str, Any], is_head: bool) -> dict[str, Any]:
+    """The HEAD_TEXTS as a package's head has them, or as its other releases do.
+
+    None stands for what the release must not have in that place.
+    """
+    if is_head:
+        return {**{name: texts[name] for name in HEAD_TEXTS}, OLDER_TEXTS: None}
+    older = {name: texts[name] for name in HEAD_TEXTS if texts[name] is not None}
+    return {**dict.fromkeys(HEAD_TEXTS), OLDER_TEXTS: older or None}
+
+
 def new_line(identifier: str, values: Mapping[str, Any]) -> bytes:
     """A document to be made, as an import takes it. Raises NotStorableError.
 
@@ -169,7 +180,16 @@ def document(stored: Mapping[str, Any], fields: Sequence[Field]) -> Document:
 def read(field: Field, stored: Mapping[str, Any]) -> Any:
     """A field's value in a stored document."""
     value = stored.get(field.name)
+    if value is None and field.name in HEAD_TEXTS:
+        older = stored.get(OLDER_TEXTS)
+        value = older.get(field.name) if isinstance(older, dict) else None
     return field.empty if value is None else value
+
+
+def stored_names(names: Iterable[str]) -> list[str]:
+    """What has to be asked of the server to read these fields."""
+    chosen = list(names)
+    return [*chosen, OLDER_TEXTS] if not set(HEAD_TEXTS).isdisjoint(chosen) else chosen
 
 
 def fields_named(names: Sequence[str] | None) -> list[Field]:

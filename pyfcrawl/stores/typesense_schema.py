@@ -31,9 +31,20 @@ EXACT_KEYS = "exact_keys"
 #: The name without its separators: who types `ploneapi` means plone.api.
 NAME_JOINED = "name_joined"
 
+#: Long texts that are indexed on the release that stands for its package, and only kept on its
+#: others: their words are half the memory, and on the others `description` has them too.
+HEAD_TEXTS = ("first_chapter", "main_content", "changelog")
+#: Where the others keep them: an object, stored and not indexed.
+OLDER_TEXTS = "older_texts"
+
 #: Text fields that clients of such an index name in their queries though we search others.
 _SEARCHED_BY_CLIENTS = frozenset({"description"})
-#: Fields that clients group hits by.
+#: Facets counted as they are, by clients and by us: no two values of these closed vocabularies
+#: have the same words. The others are counted by their companions.
+COUNTED_AS_THEY_ARE = frozenset(
+    {"classifiers", "framework_versions", "python_versions", "registry"}
+)
+#: Fields that clients group hits by, which the server does by facets.
 _GROUPED_BY_CLIENTS = frozenset({"name_sortable"})
 #: Found by `id` and by PACKAGE_KEY.
 _FOUND_OTHERWISE = frozenset({"identifier", "package_id"})
@@ -58,6 +69,11 @@ NUMBERS = tuple(
 )
 
 _GENERATION = "generation_"
+
+
+def counted(name: str) -> str:
+    """By which field a facet is counted."""
+    return name if name in COUNTED_AS_THEY_ARE else facet_key(name)
 
 
 def facet_key(name: str) -> str:
@@ -95,7 +111,7 @@ def _table_fields() -> Iterable[dict[str, Any]]:
     for field in FIELDS.values():
         if field.name in _FOUND_OTHERWISE or not _is_indexed(field):
             continue
-        is_facet = Use.FACET in field.uses or field.name in _GROUPED_BY_CLIENTS
+        is_facet = field.name in COUNTED_AS_THEY_ARE | _GROUPED_BY_CLIENTS
         yield _indexed(field.name, field.type.value, is_facet, Use.SORT in field.uses)
 
 
@@ -110,7 +126,8 @@ def _companions() -> Iterable[dict[str, Any]]:
     yield _indexed(EXACT_KEYS, "string[]")
     yield _indexed(NAME_JOINED, "string")
     for field in FACETS:
-        yield _indexed(facet_key(field.name), field.type.value, facet=True)
+        is_facet = field.name not in COUNTED_AS_THEY_ARE
+        yield _indexed(facet_key(field.name), field.type.value, is_facet)
     for field in NUMBERS:
         yield _indexed(has_key(field.name), "bool")
 

@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pyfcrawl.core.document import FIELDS, Field, Type, Use
-from pyfcrawl.errors import QueryError
 from pyfcrawl.stores.conditions import Condition, Plan
 from pyfcrawl.stores.index import Document, SearchResult
-from pyfcrawl.stores.sqlite_words import Words
+from pyfcrawl.stores.spelling import Words
 from pyfcrawl.stores.typesense_rows import document
 from pyfcrawl.stores.typesense_schema import (
+    COUNTED_AS_THEY_ARE,
     EXACT_KEYS,
     IS_HEAD,
     NAME_JOINED,
     PACKAGE_KEY,
+    counted,
     exact_key,
     facet_key,
     has_key,
@@ -33,6 +34,7 @@ _WEIGHTS = {
     "first_chapter": 12,
     "main_content": 6,
     "changelog": 1,
+    "description": 1,
 }
 _OTHER_WEIGHT = 4
 _SEARCHED = (
@@ -40,6 +42,8 @@ _SEARCHED = (
     NAME_JOINED,
     *(n for n, f in FIELDS.items() if Use.SEARCH in f.uses and n != "name"),
 )
+#: Where other releases than a package's head count, their long texts are found in the description.
+_SEARCHED_IN_ALL = (*_SEARCHED, "description")
 
 #: From this hit on it is asked first whether there are as many: pages cost the server memory.
 _DEEP = 5_000
@@ -62,7 +66,9 @@ class Labels:
     def of(
         self, server: Server, collection: str, wanted: Sequence[tuple[Field, str]]
     ) -> dict[tuple[str, str], str]:
-        """(field's name, hash) -> value."""
+        """(field's name, what the server counted) -> value."""
+        as_they_are = {(f.name, v): v for f, v in wanted if f.name in COUNTED_AS_THEY_ARE}
+        wanted = [each for each in wanted if (each[0].name, each[1]) not in as_they_are]
         unknown = [each for each in wanted if (each[0].name, each[1]) not in self._known]
         if len(self._known) > _MOST_LABELS:
             self._known.clear()
@@ -83,7 +89,7 @@ class Labels:
                 if key(value) == hashed:
                     self._known[field.name, hashed] = value
         pairs = [(field.name, hashed) for field, hashed in wanted]
-        return {pair: self._known[pair] for pair in pairs if pair in self._known}
+        return as_they_are | {pair: self._known[pair] for pair in pairs if pair in self._known}
 
 
 def _values(result: Mapping[str, Any], field: Field) -> Iterator[str]:
@@ -96,13 +102,14 @@ class Search:
     """One query on its way."""
 
     def __init__(self, server: Server, collection: str, plan: Plan, labels: Labels) -> None:
-        """Raises QueryError for a condition that the server can't check."""
+        """A query that `planned` has checked."""
         self._server = server
         self._collection = collection
         self._plan = plan
         self._labels = labels
         self._heads_only = plan.grouped and not plan.by_release
         self._grouped = plan.grouped and plan.by_release
+        self._searched = _SEARCHED if self._heads_only else _SEARCHED_IN_ALL
         filters = [self._condition(each) for each in plan.conditions]
         if self._heads_only:
             filters.append(f"{IS_HEAD}:=true")
@@ -142,21 +149,21 @@ class Search:
         """
         words = Words.of(self._plan.text)
         if words.words:
-            yield _search(words.words, words.unfinished, _SEARCHED)
+            yield _search(words.words, words.unfinished, self._searched)
         if len(words.words) < 2:
             return
         yield _search(["".join(words.words)], words.unfinished, (NAME_JOINED,))
         known, unfinished = self._known(words)
         if known and len(known) < len(words.words):
-            yield _search(known, unfinished, _SEARCHED)
+            yield _search(known, unfinished, self._searched)
         if len(known) > 1:
-            yield _search(known, unfinished, _SEARCHED) | {"drop_tokens_threshold": _ANY}
+            yield _search(known, unfinished, self._searched) | {"drop_tokens_threshold": _ANY}
 
     def _known(self, words: Words) -> tuple[list[str], bool]:
         """The words that some document has, and whether the last of them is unfinished."""
         last = len(words.words) - 1
         singles = [
-            _search([word], words.unfinished and number == last, _SEARCHED) | {"per_page": 0}
+            _search([word], words.unfinished and number == last, self._searched) | {"per_page": 0}
             for number, word in enumerate(words.words)
         ]
         answers = zip(words.words, self._ask(singles), strict=True)
@@ -210,11 +217,6 @@ class Search:
 
     def _text_condition(self, condition: Condition) -> str:
         field, operator = condition.field, condition.operator
-        if operator in (">=", "<="):
-            raise QueryError(
-                f"filter on {field.name}: {operator} on texts is not possible in Typesense,"
-                " use = or !="
-            )
         values = [str(low) for low, _ in condition.ranges]
         if field.name == "identifier":
             return self._identifier_condition(values, operator == "!=")
@@ -264,15 +266,15 @@ class Search:
         if not self._plan.facets:
             return {}
         return {
-            "facet_by": ",".join(facet_key(field.name) for field in self._plan.facets),
+            "facet_by": ",".join(counted(field.name) for field in self._plan.facets),
             "max_facet_values": self._plan.facet_values + _TIES,
         }
 
     def _facets(self, answer: Mapping[str, Any]) -> dict[str, list[tuple[str, int]]]:
         if not self._plan.facets:
             return {}
-        counted = {each["field_name"]: each["counts"] for each in answer.get("facet_counts", ())}
-        counts = {f: counted.get(facet_key(f.name), []) for f in self._plan.facets}
+        found = {each["field_name"]: each["counts"] for each in answer.get("facet_counts", ())}
+        counts = {f: found.get(counted(f.name), []) for f in self._plan.facets}
         pairs = [(field, each["value"]) for field, values in counts.items() for each in values]
         labels = self._labels.of(self._server, self._collection, pairs)
         result = {}

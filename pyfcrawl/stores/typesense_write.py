@@ -7,34 +7,37 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from pyfcrawl.core.document import BOOKKEEPING, FIELDS, problem_with, problem_with_fields
-from pyfcrawl.stores import sqlite_rows as rows
+from pyfcrawl.core.document import BOOKKEEPING, FIELDS, problem_with
 from pyfcrawl.stores.index import Document, Patch, Refusal, WriteReport
-from pyfcrawl.stores.typesense_packages import Package, Release, lines, load
+from pyfcrawl.stores.typesense_packages import Package, Release, lines, load, load_texts
 from pyfcrawl.stores.typesense_rows import (
     FACTS,
     GROUPS,
-    LAYOUT,
     LISTED,
     check_sendable,
     content_key,
     new_line,
+    placed,
     with_more,
 )
-from pyfcrawl.stores.typesense_schema import CONTENT_KEY, IS_HEAD, PACKAGE_KEY, key
+from pyfcrawl.stores.typesense_schema import CONTENT_KEY, HEAD_TEXTS, IS_HEAD, PACKAGE_KEY, key
 from pyfcrawl.stores.typesense_server import Answer, Server, any_of, is_id
-from pyfcrawl.stores.values import NotStorableError, is_key
+from pyfcrawl.stores.values import NotStorableError, is_key, patched_values, shown, whole
 
-#: What says which document it is; with another value it would be another document.
-_IDENTITY = frozenset({"identifier", "package_id", "registry", "name", "version"})
 _SHARED = frozenset({*LISTED, *FACTS})
 #: Fields of the crawl that may differ between the releases of a package.
 _OWN = tuple(name for name in FIELDS if name not in _SHARED)
 
+#: How often it is looked whether enrichment went on while new releases were written.
+_LOOKS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A sound document: its own fields, those it brings for its package, and its import line."""
+    """A sound document: its own fields, those it brings for its package, and its import line.
+
+    The line lacks what depends on the other releases: `with_place` adds it.
+    """
 
     own: dict[str, Any]
     listed: dict[str, Any]
@@ -47,12 +50,12 @@ def prepared(documents: Iterable[Any], report: WriteReport) -> list[Prepared]:
     found = []
     for each in documents:
         if not isinstance(each, dict):
-            report.refused.append(Refusal("", f"not a document: {rows.shown(each)}"))
+            report.refused.append(Refusal("", f"not a document: {shown(each)}"))
             continue
         try:
             found.append(_prepared(each))
         except NotStorableError as error:
-            identifier = rows.shown(each.get("identifier") or "")
+            identifier = shown(each.get("identifier") or "")
             report.refused.append(Refusal(identifier, str(error)))
     return found
 
@@ -63,11 +66,17 @@ def _prepared(document: Document) -> Prepared:
         problem = "identifier holds a back-quote or spaces around it, which Typesense can't look up"
     if problem:
         raise NotStorableError(problem)
-    values = rows.whole(LAYOUT, document)
+    values = whole(document, FIELDS)
     own = {name: values[name] for name in _OWN}
     hashed = content_key(own)
-    line = new_line(own["identifier"], {**own, CONTENT_KEY: hashed})
+    first = {name: value for name, value in own.items() if name not in HEAD_TEXTS}
+    line = new_line(own["identifier"], {**first, CONTENT_KEY: hashed})
     return Prepared(own, {name: values[name] for name in LISTED}, hashed, line)
+
+
+def with_place(given: Prepared, shared: Mapping[str, Any], is_head: bool) -> bytes:
+    """The whole import line of a new document, with the package's fields."""
+    return with_more(given.line, {**shared, **placed(given.own, is_head), IS_HEAD: is_head})
 
 
 class CollectionWriter:
@@ -93,7 +102,9 @@ class CollectionWriter:
 
     def update(self, packages: Iterable[Package]) -> list[tuple[Release, Answer]]:
         """Bring releases up to date; what became of those that were not."""
-        batch = list(lines(packages))
+        chosen = list(packages)
+        load_texts(self._server, self._collection, chosen)
+        batch = list(lines(chosen))
         answers = self._server.import_(self._collection, [line for _, line in batch], "update")
         result = [(each, answer) for (each, _), answer in zip(batch, answers, strict=True)]
         for each, answer in result:
@@ -192,8 +203,7 @@ class _Upsert:
         for each in documents:
             release = self._release(each)
             package = self._packages[each.own["package_id"]]
-            shared = {**package.listed, **package.facts, IS_HEAD: release.is_head}
-            batch.append(with_more(each.line, shared))
+            batch.append(with_place(each, package.facts | package.listed, release.is_head))
         for each, answer in zip(documents, self._writer.make(batch), strict=True):
             if answer.ok:
                 self._release(each).settled()
@@ -226,14 +236,24 @@ class _Upsert:
         late = {each.own["package_id"] for each in self._new.values()} & self._known
         if not late:
             return
-        fresh = self._writer.load(late)
-        for package in fresh.values():
-            old = [each for each in package.releases.values() if each.identifier not in self._new]
-            for each in package.releases.values():
-                if old and each.identifier in self._new:
-                    each.set({name: old[0].values[name] for name in FACTS})
-                each.is_head = each.stored_head
-        self._writer.update(fresh.values())
+        # Looked at again after writing: what was written may have been out of date by then.
+        for _ in range(_LOOKS):
+            fresh = self._writer.load(late)
+            news = [self._catches_up(package) for package in fresh.values()]
+            if not any(news):
+                break
+            self._writer.update(fresh.values())
+
+    def _catches_up(self, package: Package) -> bool:
+        """Give a package's new releases the facts of its old ones; whether any lacked them."""
+        releases = package.releases.values()
+        old = next((each for each in releases if each.identifier not in self._new), None)
+        news = False
+        for each in releases:
+            each.is_head = each.stored_head
+            if old is not None and each.identifier in self._new:
+                news |= each.set({name: old.values[name] for name in FACTS})
+        return news
 
 
 class _Patching:
@@ -270,9 +290,11 @@ class _Patching:
     def _checked(self, patches: Sequence[Patch]) -> Iterator[tuple[str, dict[str, Any]]]:
         for patch in patches:
             try:
-                yield patch.target, _checked(patch)
+                values = patched_values(patch, FIELDS)
+                check_sendable(values)
+                yield patch.target, values
             except NotStorableError as error:
-                self._report.refused.append(Refusal(rows.shown(patch.target), str(error)))
+                self._report.refused.append(Refusal(shown(patch.target), str(error)))
 
     def _needed(self) -> list[str]:
         """The fields whose hashes the patches may change."""
@@ -322,21 +344,3 @@ class _Patching:
                 each.set({name: self._packages[package_id].facts[name] for name in names})
                 each.is_head = each.stored_head
         self._writer.update(fresh.values())
-
-
-def _checked(patch: Patch) -> dict[str, Any]:
-    """The patch's fields as they are stored. Raises NotStorableError."""
-    if not is_key(patch.target):
-        raise NotStorableError("target is not a document's or package's id")
-    if not isinstance(patch.fields, Mapping):
-        raise NotStorableError("fields is not a mapping")
-    fields = dict(patch.fields)
-    problem = problem_with_fields(fields)
-    identity = sorted(_IDENTITY & fields.keys())
-    if not problem and identity:
-        problem = f"{identity[0]} is part of the document's identity and can't be patched"
-    if problem:
-        raise NotStorableError(problem)
-    values = rows.stored_values(LAYOUT, fields)
-    check_sendable(values)
-    return values

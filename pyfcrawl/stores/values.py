@@ -1,15 +1,24 @@
-"""What every index store does to values on their way in: keys, lists of bounded size."""
+"""What every index store does to values on their way in: checks, keys, lists of bounded size."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from itertools import islice
 from typing import Any, TypeVar
 
-from pyfcrawl.core.document import is_text
+from pyfcrawl.core.document import Field, Type, is_text, problem_with_fields
+from pyfcrawl.stores.index import Patch
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Sized)
+
+#: What says which document it is; with another value it would be another document.
+IDENTITY = frozenset({"identifier", "package_id", "registry", "name", "version"})
+
+#: JSON nested deeper could be written but, from a deeper call stack, not be read again.
+_DEEPEST = 64
 
 
 class NotStorableError(ValueError):
@@ -19,6 +28,72 @@ class NotStorableError(ValueError):
 def is_key(value: Any) -> bool:
     """Whether it may be the id of anything: a text that UTF-8 can encode."""
     return is_text(value)
+
+
+def shown(value: Any) -> str:
+    """A name for a refusal, of bounded length; `ascii` for what is no sound text."""
+    return value[:200] if is_key(value) else ascii(value)[:200]
+
+
+def patched_values(patch: Patch, table: Mapping[str, Field]) -> dict[str, Any]:
+    """A patch's fields as they are stored. Raises NotStorableError."""
+    if not is_key(patch.target):
+        raise NotStorableError("target is not a document's or package's id")
+    if not isinstance(patch.fields, Mapping):
+        raise NotStorableError("fields is not a mapping")
+    fields = dict(patch.fields)
+    problem = problem_with_fields(fields)
+    identity = sorted(IDENTITY & fields.keys())
+    if not problem and identity:
+        problem = f"{identity[0]} is part of the document's identity and can't be patched"
+    if problem:
+        raise NotStorableError(problem)
+    return stored_values(fields, table)
+
+
+def stored_values(fields: Mapping[str, Any], table: Mapping[str, Field]) -> dict[str, Any]:
+    """The given fields as they will read back. Raises NotStorableError naming the field."""
+    return {name: _stored(table[name], value) for name, value in fields.items()}
+
+
+def whole(document: Mapping[str, Any], table: Mapping[str, Field]) -> dict[str, Any]:
+    """Every field of `table`, missing ones empty. Raises NotStorableError."""
+    return {name: _stored(field, document.get(name)) for name, field in table.items()}
+
+
+def _stored(field: Field, value: Any) -> Any:
+    if value is None:
+        return field.empty
+    if field.type is Type.FLOAT:
+        return _finite(field, value)
+    if field.type is Type.JSON:
+        _check_json(field, value)
+    return value
+
+
+def _finite(field: Field, value: Any) -> float | None:
+    try:
+        number = float(value)
+    except OverflowError:
+        raise NotStorableError(f"{field.name} is too large") from None
+    return number if math.isfinite(number) else None
+
+
+def _check_json(field: Field, value: Any) -> None:
+    if not _is_shallow(value, _DEEPEST):
+        raise NotStorableError(f"{field.name} is nested deeper than {_DEEPEST} levels")
+    try:
+        json.dumps(value, sort_keys=True)
+    except (TypeError, ValueError):
+        raise NotStorableError(f"{field.name} is not a JSON value") from None
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return True
+    return levels > 0 and all(_is_shallow(each, levels - 1) for each in value)
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:

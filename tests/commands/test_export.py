@@ -16,6 +16,7 @@ def test_every_document_is_a_line_in_order(filled: Shell) -> None:
 
 def test_it_is_utf_8_whatever_the_locale(filled: Shell) -> None:
     result = filled.process("export", LC_ALL="C", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == filled("export").stdout
     assert "漢字" in result.stdout
 

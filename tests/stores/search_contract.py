@@ -361,6 +361,8 @@ class SearchContract:
             ("summary", "=", "x"),
             ("name", "~", "x"),
             ("keywords", ">=", "x"),
+            ("version", ">=", "1.0"),
+            ("name", "<=", "x"),
             ("yanked", ">=", "true"),
             ("yanked", "=", "maybe"),
             ("health_score", ">=", "much"),

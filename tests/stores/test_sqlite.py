@@ -455,6 +455,15 @@ def test_no_connection_is_left_open(path: Path) -> None:
 # new fields
 
 
+@pytest.fixture(autouse=True)
+def fields_in_order() -> Iterator[None]:
+    """The table as it was, for the tests that come after: its order counts too."""
+    before = dict(table.FIELDS)
+    yield
+    table.FIELDS.clear()
+    table.FIELDS.update(before)
+
+
 def _add(monkeypatch: pytest.MonkeyPatch, *fields: Field) -> None:
     for field in fields:
         monkeypatch.setitem(table.FIELDS, field.name, field)

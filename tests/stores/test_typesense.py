@@ -11,7 +11,7 @@ import pytest
 
 from pyfcrawl.core.document import FIELDS, Type
 from pyfcrawl.core.versions import sort_key
-from pyfcrawl.errors import QueryError, StoreError
+from pyfcrawl.errors import StoreError
 from pyfcrawl.stores import typesense, typesense_schema
 from pyfcrawl.stores.index import Document, IndexWriter, Patch
 from pyfcrawl.stores.typesense import TypesenseWriter
@@ -187,13 +187,6 @@ def test_no_two_classifiers_are_one_to_clients(writer: IndexWriter) -> None:
     answer = raw(writer, {"q": "*", "facet_by": "classifiers"})
     counts = {each["value"]: each["count"] for each in answer["facet_counts"][0]["counts"]}
     assert counts == dict.fromkeys(chosen, 1)
-
-
-@pytest.mark.parametrize("operator", [">=", "<="])
-def test_ranges_of_texts_are_refused_by_name(writer: IndexWriter, operator: str) -> None:
-    collide(writer)
-    with pytest.raises(QueryError, match="version"):
-        search(writer, "", ("version", operator, "1.0"))
 
 
 def test_numbers_that_are_not(writer: IndexWriter) -> None:
@@ -477,3 +470,95 @@ def test_what_an_iterable_raises_comes_after_what_it_gave(writer: IndexWriter) -
     found = writer.collection(NAME)
     assert found is not None
     assert found.documents >= 1000
+
+
+# texts that only a package's head has in the index
+
+
+def readme(version: str, **changes: Any) -> Document:
+    """A release of pkg with a README of its own."""
+    word = f"word{version.replace('.', '')}"
+    texts = {
+        "first_chapter": f"first {word}",
+        "main_content": f"main {word}",
+        "changelog": f"changes {word}",
+        "description": f"<p>first {word}</p><p>main {word}</p>",
+    }
+    return document("pkg", version, version_sortable=sort_key(version), **texts | changes)
+
+
+def searched_sections(writer: IndexWriter, word: str) -> list[str]:
+    query = {"q": word, "query_by": "first_chapter,main_content,changelog", "num_typos": 0}
+    return sorted(hit["document"]["version"] for hit in raw(writer, query)["hits"])
+
+
+def kept(writer: IndexWriter) -> dict[str, Any]:
+    """What every release has as its main_content, read in each way there is."""
+    whole = {each["version"]: each["main_content"] for each in writer.iterate(NAME)}
+    some = {each["main_content"] for each in writer.iterate(NAME, ["main_content"])}
+    known = writer.known(NAME, ["pkg:pypi/pkg"], ["main_content"])["pkg:pypi/pkg"]
+    assert {version: fields["main_content"] for version, fields in known.items()} == whole
+    assert some == set(whole.values())
+    for each in writer.releases(NAME, "pkg:pypi/pkg"):
+        assert each["main_content"] == whole[each["version"]]
+        assert writer.get(NAME, each["identifier"]) == each
+    return whole
+
+
+def test_long_texts_are_indexed_on_the_head_and_kept_on_all(writer: IndexWriter) -> None:
+    writer.create(NAME)
+    writer.upsert(NAME, [readme("1.0"), readme("1.1", is_latest=True)])
+    assert searched_sections(writer, "main") == ["1.1"]
+    assert kept(writer) == {"1.0": "main word10", "1.1": "main word11"}
+
+
+def test_a_new_head_takes_the_index_over(writer: IndexWriter) -> None:
+    writer.create(NAME)
+    writer.upsert(NAME, [readme("1.0"), readme("1.1", is_latest=True)])
+    writer.upsert(NAME, [readme("1.1", is_latest=False), readme("1.2", is_latest=True)])
+    assert searched_sections(writer, "main") == ["1.2"]
+    assert kept(writer) == {"1.0": "main word10", "1.1": "main word11", "1.2": "main word12"}
+    again = writer.upsert(NAME, [readme("1.1", is_latest=False), readme("1.2", is_latest=True)])
+    assert (again.written, again.unchanged) == (0, 2)
+
+
+@pytest.mark.parametrize("how", ["delete", "yank", "patch"])
+def test_an_old_release_becomes_the_head_again(writer: IndexWriter, how: str) -> None:
+    writer.create(NAME)
+    old, new = readme("1.0"), readme("1.1", is_latest=True)
+    writer.upsert(NAME, [old, new])
+    if how == "delete":
+        writer.delete(NAME, [new["identifier"]])
+    elif how == "yank":
+        writer.upsert(NAME, [readme("1.0", is_latest=True), readme("1.1", is_latest=False)])
+    else:
+        changes = ((new, False), (old, True))
+        writer.patch(NAME, [Patch(each["identifier"], {"is_latest": to}) for each, to in changes])
+    assert searched_sections(writer, "word10") == ["1.0"]
+    assert searched_sections(writer, "word11") == []
+    assert kept(writer)["1.0"] == "main word10"
+    assert kept(writer).get("1.1") == (None if how == "delete" else "main word11")
+
+
+def test_texts_of_an_older_release_change(writer: IndexWriter) -> None:
+    writer.create(NAME)
+    old = readme("1.0")
+    writer.upsert(NAME, [old, readme("1.1", is_latest=True)])
+    writer.patch(NAME, [Patch(old["identifier"], {"main_content": "other", "changelog": None})])
+    found = writer.get(NAME, old["identifier"])
+    assert found is not None
+    assert (found["first_chapter"], found["main_content"]) == ("first word10", "other")
+    assert found["changelog"] is None
+    assert searched_sections(writer, "other") == []
+    writer.upsert(NAME, [readme("1.0", main_content="third")])
+    assert kept(writer) == {"1.0": "third", "1.1": "main word11"}
+
+
+def test_an_older_release_is_found_by_its_description(writer: IndexWriter) -> None:
+    writer.create(NAME)
+    fits = {"framework_versions": ["Plone 5.2"]}
+    writer.upsert(NAME, [readme("1.0", **fits), readme("1.1", is_latest=True)])
+    assert [
+        each["version"]
+        for each in search(writer, "word10", ("framework_versions", "=", "Plone 5.2")).hits
+    ] == ["1.0"]
