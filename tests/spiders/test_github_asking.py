@@ -100,7 +100,7 @@ def test_insisting_asks_again_after_errors():
     with pytest.raises(UnansweredError, match="answered 502"):
         insist(Host(502).asker())
     failing = Host(OSError("no\n route."))
-    with pytest.raises(UnansweredError, match="no route$"):
+    with pytest.raises(UnansweredError, match=r"no route$"):
         insist(failing.asker())
     assert failing.asked == 3
 
