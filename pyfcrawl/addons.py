@@ -78,6 +78,8 @@ def check_settings(settings: BaseSettings) -> None:
     rates = settings.getdict("SOURCE_RATES")
     for name, least in (_NUMBERS | dict.fromkeys(rates.values(), 0)).items():
         _check_number(name, settings[name], least, int if name in _WHOLE else float)
+    for name in settings.getdict("SOURCE_CONCURRENCY").values():
+        _check_number(name, settings[name], 1, int)
     try:
         settings.getbool("IMAGE_PROBE")
     except ValueError:
@@ -108,7 +110,7 @@ def _check_root(name: str, value: str) -> None:
         usable = False
     if not usable or root.query or root.fragment or any(each.isspace() for each in value):
         raise ConfigurationError(
-            f"{name}={value} is no http(s) address; "
+            f"{name}={value.partition('?')[0]} is no plain http(s) address; "
             f"give the root of the service, such as https://{name.partition('_')[0].lower()}.example"
         )
 

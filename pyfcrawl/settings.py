@@ -134,6 +134,10 @@ GITLAB_MAX_RPS = _env("GITLAB_MAX_RPS", "5")
 CODEBERG_MAX_RPS = _env("CODEBERG_MAX_RPS", "2")
 #: pypistats allows 30 a minute.
 PYPISTATS_MAX_RPS = _env("PYPISTATS_MAX_RPS", "0.5")
+#: GETs under way at once to jsDelivr, a content delivery network that sets no limit.
+JSDELIVR_CONCURRENCY = _env("JSDELIVR_CONCURRENCY", "128")
+#: Which root takes another number of them than BATCH_CONCURRENCY.
+SOURCE_CONCURRENCY = {"JSDELIVR_CDN_ROOT": "JSDELIVR_CONCURRENCY"}
 #: Which root is asked at which rate.
 SOURCE_RATES = {
     "PYPI_ROOT": "PYPI_MAX_RPS",
@@ -174,8 +178,12 @@ BATCH_CONCURRENCY = _env("BATCH_CONCURRENCY", "64")
 BATCH_MAX_BODY = _env("BATCH_MAX_BODY", str(32 * 1024 * 1024))
 #: Seconds a single GET may take.
 DOWNLOAD_TIMEOUT = 60
-#: Batches carried out side by side, so that a slow answer in one doesn't idle the line.
-DOWNLOAD_SLOTS = {"batch": {"concurrency": 4, "delay": 0, "throttle": False}}
+#: Batches carried out side by side, so that a slow answer in one doesn't idle the line. Those for
+#: another source than the one a crawl goes by have a line of their own.
+DOWNLOAD_SLOTS = {
+    "batch": {"concurrency": 4, "delay": 0, "throttle": False},
+    "beside": {"concurrency": 4, "delay": 0, "throttle": False},
+}
 #: The Simple index of a whole registry is some 45 MB.
 DOWNLOAD_WARNSIZE = 128 * 1024 * 1024
 

@@ -48,8 +48,12 @@ class Fetching(Spider):
         label: str,
         context: Context | None = None,
         priority: int = 0,
+        slot: str = "batch",
     ) -> Iterator[Request]:
-        """Requests for `targets`; their answers go to the method named `then`, with context."""
+        """Requests for `targets`; their answers go to the method named `then`, with context.
+
+        `slot` is one of DOWNLOAD_SLOTS: batches of one wait for each other.
+        """
         context = context or {}
         if self.batch_size == 1:
             yield from (self._single(each, then, context, priority) for each in targets)
@@ -61,6 +65,7 @@ class Fetching(Spider):
                 self.parse_batch,
                 self.batch_failed,
                 label=f"{label}-{start}" if start else label,
+                slot=slot,
                 priority=priority,
                 cb_kwargs={"then": then, "context": _part_of(context, chunk)},
             )

@@ -190,7 +190,8 @@ class Gate:
 class Gates:
     """The gates of one crawl. `rates` maps the roots of sources to requests a second, 0: any.
 
-    What lies under none of them has a gate a host, made as hosts are met.
+    What lies under none of them has a gate a host, made as hosts are met. `limits` says how many
+    requests may be under way at once where that is not `limit`.
     """
 
     def __init__(
@@ -201,8 +202,10 @@ class Gates:
         longest_pause: float,
         patience: float = 900,
         hopeless: Callable[[str], None] = lambda source: None,
+        limits: Mapping[str, int] | None = None,
     ) -> None:
         self._limit = limit
+        self._limits = limits or {}
         self._stopping = stopping
         self._longest_pause = longest_pause
         self._patience = patience
@@ -225,7 +228,7 @@ class Gates:
     def _new(self, source: str, rate: float) -> Gate:
         shown = re.sub("//[^/]*@", "//", source)  # as an address may hold a password
         return Gate(
-            self._limit,
+            self._limits.get(source, self._limit),
             rate,
             self._stopping,
             self._longest_pause,
@@ -242,6 +245,7 @@ def gates_of(crawler: Crawler) -> Gates:
     if crawler not in _of_crawlers:
         settings = crawler.settings
         rates = by_root(settings, settings.getdict("SOURCE_RATES"), own_root(crawler))
+        limits = by_root(settings, settings.getdict("SOURCE_CONCURRENCY"), own_root(crawler))
         # What the dictionary holds must not hold its key.
         run = _Run(ref(crawler), settings.getfloat("HOST_PATIENCE"))
         _of_crawlers[crawler] = Gates(
@@ -251,6 +255,7 @@ def gates_of(crawler: Crawler) -> Gates:
             settings.getfloat("RETRY_AFTER_MAX"),
             run.patience,
             run.give_up,
+            {root: int(limit) for root, limit in limits.items()},
         )
     return _of_crawlers[crawler]
 

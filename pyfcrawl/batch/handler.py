@@ -71,7 +71,6 @@ class BatchDownloadHandler:
         self,
         crawler: Crawler,
         gates: Gates,
-        concurrency: int,
         timeout: float,
         max_body: int,
         user_agent: str,
@@ -80,7 +79,6 @@ class BatchDownloadHandler:
         self._crawler = crawler
         self._gates = gates
         self._tokens = tokens
-        self._concurrency = concurrency
         self._timeout = timeout
         self._max_body = max_body
         self._user_agent = user_agent
@@ -93,7 +91,6 @@ class BatchDownloadHandler:
         return cls(
             crawler,
             gates_of(crawler),
-            concurrency=settings.getint("BATCH_CONCURRENCY"),
             timeout=settings.getfloat("DOWNLOAD_TIMEOUT"),
             max_body=settings.getint("BATCH_MAX_BODY"),
             user_agent=settings["USER_AGENT"],
@@ -198,7 +195,7 @@ class BatchDownloadHandler:
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._concurrency, ttl_dns_cache=300),
+                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
                 headers={"User-Agent": self._user_agent},
                 cookie_jar=aiohttp.DummyCookieJar(),

@@ -27,6 +27,8 @@ from pyfcrawl.spiders.reporting import Reporting
 
 #: What was begun gets done before further packages.
 _FIRST = 10
+#: jsDelivr's batches wait for none of npm's.
+_SLOT = "beside"
 
 _STEPS = ("readmes", "file_lists", "other_readmes")
 
@@ -48,7 +50,7 @@ class Readmes(Reporting, Fetching):
             key = f"{item.visit}@{item.version}"
             wanted[key] = pypi_visit.as_context(item)
             targets.append(self._file(key, item.name, item.version, jsdelivr.README))
-        yield from self.fetch(targets, "readmes", "readmes", wanted, _FIRST)
+        yield from self.fetch(targets, "readmes", "readmes", wanted, _FIRST, _SLOT)
 
     async def readmes(
         self, response: BatchResponse, context: Context
@@ -57,7 +59,7 @@ class Readmes(Reporting, Fetching):
         for target, body in response.documents:
             yield _described(context[target.key], target, body)
         lists = [self._file_list(target.key, context) for target in response.gone]
-        for request in self.fetch(lists, "file_lists", "files", context, _FIRST):
+        for request in self.fetch(lists, "file_lists", "files", context, _FIRST, _SLOT):
             yield request
 
     async def file_lists(
@@ -80,7 +82,7 @@ class Readmes(Reporting, Fetching):
             else:
                 item = context[target.key]
                 others.append(self._file(target.key, item["name"], item["version"], name))
-        for request in self.fetch(others, "other_readmes", "others", context, _FIRST):
+        for request in self.fetch(others, "other_readmes", "others", context, _FIRST, _SLOT):
             yield request
 
     async def other_readmes(
