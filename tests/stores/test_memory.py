@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyfcrawl.errors import StoreError
 from pyfcrawl.stores.state import Cursor, SqliteState, open_state
 
-NOW = int(time.time())
+NOW, DAY = int(time.time()), 86_400
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def test_what_is_remembered_is_there_for_others(state: SqliteState, tmp_path: Pa
 
 
 def test_a_memory_ends_at_its_time(state: SqliteState) -> None:
-    state.remember("k", {"short": 1}, until=NOW + 100)
+    state.remember("k", {"short": 1}, until=NOW + 100 * DAY)
     state.remember("k", {"long": 2})
-    assert state.recall("k", now=NOW + 99) == {"short": 1, "long": 2}
-    assert state.recall("k", now=NOW + 100) == {"long": 2}
+    assert state.recall("k", now=NOW + 99 * DAY) == {"short": 1, "long": 2}
+    assert state.recall("k", now=NOW + 100 * DAY) == {"long": 2}
     assert state.recall("k") == {"short": 1, "long": 2}
     state.remember("k", {"over": 3}, until=NOW - 1)
     assert "over" not in state.recall("k", ["over", "long"])
@@ -56,9 +56,9 @@ def test_what_is_over_takes_no_room(state: SqliteState, tmp_path: Path) -> None:
 
 
 def test_remembering_again_replaces_value_and_time(state: SqliteState) -> None:
-    state.remember("k", {"a": 1}, until=NOW + 50)
+    state.remember("k", {"a": 1}, until=NOW + 50 * DAY)
     state.remember("k", {"a": 2})
-    assert state.recall("k", now=NOW + 60) == {"a": 2}
+    assert state.recall("k", now=NOW + 60 * DAY) == {"a": 2}
 
 
 def test_forgetting_is_by_kind_and_key(state: SqliteState) -> None:
