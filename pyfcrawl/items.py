@@ -84,7 +84,7 @@ class DownloadsItem:
     """How often a package is downloaded: values of the fields that Owner.DOWNLOADS owns.
 
     `days` are (day as YYYY-MM-DD, version or "" for all of them, downloads) for the history, and
-    `source` says who counted them.
+    `source` says who counted them. `without` are days that had none.
     """
 
     registry: str
@@ -94,3 +94,4 @@ class DownloadsItem:
     days: list[tuple[str, str, int]] = field(default_factory=list)
     source: str = ""
     visit: str = ""
+    without: list[str] = field(default_factory=list)

@@ -123,7 +123,7 @@ PYPI_MAX_RPS = _env("PYPI_MAX_RPS", "0")
 #: Nor has npm for its registry, only a bound of five million requests a month.
 NPM_MAX_RPS = _env("NPM_MAX_RPS", "0")
 #: npm's counters answer 429 sooner than its registry, without saying from when on.
-NPM_DOWNLOADS_MAX_RPS = _env("NPM_DOWNLOADS_MAX_RPS", "2")
+NPM_DOWNLOADS_MAX_RPS = _env("NPM_DOWNLOADS_MAX_RPS", "5")
 #: jsDelivr states that it has no limits.
 JSDELIVR_MAX_RPS = _env("JSDELIVR_MAX_RPS", "0")
 #: GitHub allows 900 points a minute, a GET being one; what an hour may hold it says in its answers.
@@ -165,6 +165,7 @@ CONCURRENT_REQUESTS_PER_DOMAIN = 8
 
 # --- batches (pyfcrawl.batch) -------------------------------------------------------------------
 
+DOWNLOADER = "pyfcrawl.batch.ordinary.PatientDownloader"
 DOWNLOAD_HANDLERS = {
     "batch": "pyfcrawl.batch.handler.BatchDownloadHandler",
     "http": "pyfcrawl.batch.ordinary.OrdinaryDownloadHandler",

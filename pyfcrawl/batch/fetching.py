@@ -24,8 +24,10 @@ from pyfcrawl.batch.messages import Batch, BatchResponse, Target, batch_request
 #: What was begun gets done before anything new.
 RETRIES_FIRST = 20
 
-#: Target key -> what the method that takes the answer needs to know; JSON values only.
+#: Target key -> what the method that takes the answer needs to know; JSON values only. What several
+#: have in common is there once, under a key that each of them has as SHARED.
 Context = Mapping[str, Any]
+SHARED = "shared"
 
 
 class Fetching(Spider):
@@ -151,4 +153,6 @@ def reason_of(failure: Failure) -> str:
 
 
 def _part_of(context: Context, targets: Sequence[Target]) -> dict[str, Any]:
-    return {each.key: context[each.key] for each in targets if each.key in context}
+    part = {each.key: context[each.key] for each in targets if each.key in context}
+    shared = (each[SHARED] for each in part.values() if isinstance(each, dict) and SHARED in each)
+    return part | {key: context[key] for key in shared}

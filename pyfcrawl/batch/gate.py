@@ -84,6 +84,12 @@ class Gate:
         """Whether the source is to be left alone now."""
         return self._resume > asyncio.get_running_loop().time()
 
+    @property
+    def held(self) -> bool:
+        """Whether who asks for a turn now has to wait for it, be it for a pause or for the rate."""
+        now = asyncio.get_running_loop().time()
+        return self._resume > now or self._next - now > _LOOK
+
     async def __aenter__(self) -> None:
         if self._active >= self.window or self._waiting:
             await self._queue()

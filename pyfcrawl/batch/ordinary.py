@@ -1,17 +1,34 @@
-"""Scrapy's own handler for ordinary requests, which looks once more before it asks.
+"""Scrapy's own downloader and handler for ordinary requests, aware of sources that have to wait.
 
-A request that was let through may still stand in the downloader's queue (AutoThrottle) when its
-source asks to be left alone: it goes back, to wait where it holds up nobody else.
+What waits for one source must hold up no other. So it doesn't count among the requests that may be
+under way at once; and a request that was let through, but still stands in the downloader's queue
+(AutoThrottle) when its source asks to be left alone, goes back to wait like the others.
 """
 
 from __future__ import annotations
 
 from scrapy import Request
+from scrapy.core.downloader import Downloader
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
 from pyfcrawl.batch.gate import PausedError, gates_of
+
+#: Requests of sources that have to wait which are taken beyond CONCURRENT_REQUESTS, at most.
+_WAITING = 256
+
+
+class PatientDownloader(Downloader):
+    """Takes further requests while those it has can only wait."""
+
+    def needs_backout(self) -> bool:
+        """See Scrapy."""
+        if not super().needs_backout():
+            return False
+        gates = gates_of(self.crawler)
+        held = sum(gates.of(each.url).held for each in self.active)
+        return len(self.active) - min(held, _WAITING) >= self.total_concurrency
 
 
 class OrdinaryDownloadHandler(HTTP11DownloadHandler):

@@ -55,6 +55,8 @@ class HistoryPipeline:
         if total is not None:
             item.facts["download_total"] = total.downloads
             item.facts["download_total_since"] = total.since
+        elif item.without:  # all that was known
+            item.facts |= {"download_total": None, "download_total_since": None}
         return item
 
     def _stop(self, error: PyfcrawlError) -> None:
@@ -93,9 +95,9 @@ class HistoryPipeline:
         if self._store is None:
             self._store = open_history(self._url)
         packages = [package_id(item.registry, item.name) for item in items]
-        if any(item.days for item in items):
+        if any(item.days or item.without for item in items):
             self._store.write(
-                PackageDays(package, item.days, item.source)
+                PackageDays(package, item.days, item.source, item.without)
                 for package, item in zip(packages, items, strict=True)
             )
         totals = self._store.totals(packages)

@@ -82,13 +82,14 @@ def names_query(classifiers: Sequence[str]) -> Query:
 
 
 def read_days(
-    rows: Iterable[Any], total: int | None, names: Sequence[str], with_last: bool
+    rows: Iterable[Any], total: int | None, names: Sequence[str], day: str = ""
 ) -> dict[str, Numbers]:
     """Package -> its numbers; a package without a row has none.
 
-    `rows` are mappings, `total` how many BigQuery says there are. `with_last` computes the last
-    day, week and month, as of the newest day that any of the packages has. Raises SourceError,
-    and CutError unless all rows have come.
+    `rows` are mappings, `total` how many BigQuery says there are. Last day, week and month are
+    computed as of the newest day that any of the packages has, unless `day` is the only one that
+    was asked about: it says nothing of them. Raises SourceError, and CutError unless all rows have
+    come.
     """
     asked = set(names)
     found: dict[str, Numbers] = {}
@@ -99,9 +100,12 @@ def read_days(
         found[name] = numbers
     if total is not None and len(found) != total:
         raise CutError(f"{len(found)} rows came, {total} were to come")
-    if with_last:
+    if not day:
         _add_last(found.values())
-    return {name: found.get(name) or Numbers(False) for name in names}
+        return {name: found.get(name) or Numbers(False) for name in names}
+    # When none of them has a row, the day may be one that the log doesn't reach.
+    without = [day] if found else []
+    return {name: found.get(name) or Numbers(True, without=without) for name in names}
 
 
 def _numbers(row: Any) -> tuple[str, Numbers]:

@@ -50,8 +50,9 @@ SETTINGS_REFUSED = frozenset({"164", "452"})
 
 _DOWNLOADS = "pypi.pypi_downloads_per_day_by_version_by_installer_by_type"
 
-_NEWEST = """
-SELECT max(date), count() FROM pypi.pypi_downloads_per_day WHERE project IN {projects:Array(String)}
+_SPAN = """
+SELECT min(date), max(date), count() FROM pypi.pypi_downloads_per_day
+WHERE project IN {projects:Array(String)}
 FORMAT JSONCompactEachRow
 """
 
@@ -121,9 +122,9 @@ def array(values: Iterable[str]) -> str:
     return "[" + ",".join(f"'{each}'" for each in quoted) + "]"
 
 
-def newest_query(names: Sequence[str]) -> Query:
-    """The newest day that the log has."""
-    return Query(_NEWEST, {"projects": array([*ANCHORS, *names[:PAGE]])})
+def span_query(names: Sequence[str]) -> Query:
+    """The oldest and the newest day that the log has."""
+    return Query(_SPAN, {"projects": array([*ANCHORS, *names[:PAGE]])})
 
 
 def expected_query(names: Sequence[str], window: Window, newest: str, horizon: str) -> Query:
@@ -161,12 +162,12 @@ def _about(names: Sequence[str], window: Window) -> dict[str, str]:
 # --- answers ----------------------------------------------------------------------------------
 
 
-def read_newest(body: bytes) -> str:
-    """The newest day. Raises SourceError when the log has none."""
-    ((day, seen),) = _rows(body, tuple[str, int], 1)
-    if not seen or not is_day(day):
+def read_span(body: bytes) -> Window:
+    """The oldest and the newest day. Raises SourceError when the log has none."""
+    ((oldest, newest, seen),) = _rows(body, tuple[str, str, int], 1)
+    if not (seen and is_day(oldest) and is_day(newest)):
         raise SourceError("the tables have no downloads of any package asked about")
-    return str(day)
+    return Window(str(oldest), str(newest))
 
 
 def read_expected(body: bytes, names: Sequence[str]) -> dict[str, tuple[Numbers, Expected]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -37,6 +37,8 @@ CONTRIBUTORS = 5
 
 _MOST = 2**62
 
+T = TypeVar("T")
+
 
 def repository_url(root: str, repository: Repository) -> str:
     """Where a host's API answers about a repository."""
@@ -55,46 +57,43 @@ def read_repository(kind: Kind, body: bytes) -> dict[str, Any]:
     payload = decode(body)
     if not isinstance(payload, dict):
         raise SourceError("junk instead of a repository's JSON")
-    facts = {**NOTHING, **_READERS[kind](payload)}
-    if facts["github_url"] is None:
-        raise SourceError("a repository's JSON without its address")
-    return facts
+    return {**NOTHING, **_READERS[kind](payload)}
 
 
 def _github(payload: Mapping[str, Any]) -> dict[str, Any]:
     # GitHub counts pull requests among these: only none at all says how many issues there are.
-    none_open = count(payload.get("open_issues_count")) == 0
+    none_open = sound(count, payload.get("open_issues_count")) == 0
     return {
-        "github_stars": count(payload.get("stargazers_count")),
-        "github_watchers": count(payload.get("subscribers_count")),
-        "github_forks": count(payload.get("forks_count")),
+        "github_stars": required(count, payload.get("stargazers_count")),
+        "github_watchers": sound(count, payload.get("subscribers_count")),
+        "github_forks": sound(count, payload.get("forks_count")),
         "github_open_issues": 0 if none_open else None,
-        "github_updated": moment(payload.get("pushed_at")),
-        "github_archived": flag(payload.get("archived")),
+        "github_updated": sound(moment, payload.get("pushed_at")),
+        "github_archived": sound(flag, payload.get("archived")),
         "github_license": license_id(within(payload, "license", "spdx_id")),
-        "github_url": address(payload.get("html_url")),
+        "github_url": required(address, payload.get("html_url")),
     }
 
 
 def _gitlab(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "github_stars": count(payload.get("star_count")),
-        "github_forks": count(payload.get("forks_count")),
-        "github_open_issues": count(payload.get("open_issues_count")),
-        "github_updated": moment(payload.get("last_activity_at")),
-        "github_archived": flag(payload.get("archived")),
-        "github_url": address(payload.get("web_url")),
+        "github_stars": required(count, payload.get("star_count")),
+        "github_forks": sound(count, payload.get("forks_count")),
+        "github_open_issues": sound(count, payload.get("open_issues_count")),
+        "github_updated": sound(moment, payload.get("last_activity_at")),
+        "github_archived": sound(flag, payload.get("archived")),
+        "github_url": required(address, payload.get("web_url")),
     }
 
 
 def _codeberg(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "github_stars": count(payload.get("stars_count")),
-        "github_forks": count(payload.get("forks_count")),
-        "github_open_issues": count(payload.get("open_issues_count")),
-        "github_updated": moment(payload.get("updated_at")),
-        "github_archived": flag(payload.get("archived")),
-        "github_url": address(payload.get("html_url")),
+        "github_stars": required(count, payload.get("stars_count")),
+        "github_forks": sound(count, payload.get("forks_count")),
+        "github_open_issues": sound(count, payload.get("open_issues_count")),
+        "github_updated": sound(moment, payload.get("updated_at")),
+        "github_archived": sound(flag, payload.get("archived")),
+        "github_url": required(address, payload.get("html_url")),
     }
 
 
@@ -137,6 +136,23 @@ def decode(body: bytes) -> Any:
         return msgspec.json.decode(body)
     except JUNK as error:
         raise SourceError(f"junk instead of JSON ({error})") from error
+
+
+def required(read: Callable[[Any], T | None], value: Any) -> T:
+    """What every repository has. Raises SourceError when it can't be read."""
+    found = read(value)
+    if found is None:
+        raise SourceError(f"a repository with {ascii(value)[:80]} where all have a {read.__name__}")
+    return found
+
+
+def sound(read: Callable[[Any], T | None], value: Any) -> T | None:
+    """None when the host says nothing; raises SourceError when it says what can't be.
+
+    An answer that is garbled in one place is not believed in others, so that no number that was
+    right is lost to it.
+    """
+    return None if value is None else required(read, value)
 
 
 def count(value: Any) -> int | None:

@@ -25,6 +25,8 @@ from pyfcrawl.sources.forges import (
     flag,
     license_id,
     moment,
+    required,
+    sound,
     within,
 )
 
@@ -70,7 +72,8 @@ class Answers:
     """What a query's answer says of the repositories asked about, by their keys.
 
     `found` holds their facts, `missing` those that are not there, `refused` those that may not be
-    read. `undecided` are all others, to be asked again in smaller queries, `reason` saying why.
+    read, `silent` those that an answer without any error has nothing about. `undecided` are all
+    others, to be asked again in smaller queries, `reason` saying why.
     `limited`: the query was refused because of a limit, which ends at `reset` (Unix seconds) if
     that is known.
     """
@@ -78,6 +81,7 @@ class Answers:
     found: dict[str, dict[str, Any]] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
     undecided: list[Repository] = field(default_factory=list)
     reason: str = ""
     limited: bool = False
@@ -96,14 +100,17 @@ def read_answers(body: bytes, repositories: Sequence[Repository]) -> Answers:
     answers.limited = any(_is_limit(error) for error in errors)
     missing, refused = _places(errors, _MISSING), _places(errors, _REFUSED)
     for place, repository in enumerate(repositories):
-        node = nodes.get(f"r{place}")
+        alias = f"r{place}"
+        node = nodes.get(alias)
         facts = _facts(node) if isinstance(node, dict) else None
         if facts is not None:
             answers.found[repository.key] = facts
-        elif node is None and f"r{place}" in missing:
+        elif node is None and alias in missing:
             answers.missing.add(repository.key)
-        elif node is None and f"r{place}" in refused:
+        elif node is None and alias in refused:
             answers.refused.add(repository.key)
+        elif node is None and alias in nodes and not errors:
+            answers.silent.add(repository.key)
         else:
             answers.undecided.append(repository)
     if answers.undecided:
@@ -118,17 +125,22 @@ def _errors(value: Any) -> list[dict[str, Any]]:
 
 def _places(errors: Sequence[Mapping[str, Any]], types: frozenset[str]) -> set[str]:
     """The names of the repositories that errors of these types are about."""
-    paths = [error.get("path") for error in errors if str(error.get("type")) in types]
+    paths = [error.get("path") for error in errors if _type(error) in types]
     return {str(path[0]) for path in paths if isinstance(path, list) and path}
+
+
+def _type(error: Mapping[str, Any]) -> str:
+    """What kind of error it is; proxies keep it where the specification has it, in extensions."""
+    return str(error.get("type") or within(error, "extensions", "type"))
 
 
 def _is_limit(error: Mapping[str, Any]) -> bool:
     words = str(error.get("message")).lower()
-    return error.get("type") in _LIMITED or any(each in words for each in _LIMIT_WORDS)
+    return _type(error) in _LIMITED or any(each in words for each in _LIMIT_WORDS)
 
 
 def _first_message(errors: Sequence[Mapping[str, Any]]) -> str:
-    others = (error for error in errors if error.get("type") not in _MISSING)
+    others = (error for error in errors if _type(error) not in _MISSING)
     messages = (error.get("message") for error in others)
     text = next((each for each in messages if isinstance(each, str) and each), "")
     return " ".join(text.split())[:200]
@@ -140,20 +152,21 @@ def _reset(limit: Any) -> int | None:
 
 def _facts(node: Mapping[str, Any]) -> dict[str, Any] | None:
     """A repository's facts, None when the node can't be one."""
-    url = address(node.get("url"))
-    if url is None:
+    try:
+        facts = {
+            **NOTHING,
+            "github_stars": required(count, node.get("stargazerCount")),
+            "github_watchers": sound(count, within(node, "watchers", "totalCount")),
+            "github_forks": sound(count, node.get("forkCount")),
+            "github_open_issues": sound(count, within(node, "issues", "totalCount")),
+            "github_updated": sound(moment, node.get("pushedAt")),
+            "github_archived": sound(flag, node.get("isArchived")),
+            "github_license": license_id(within(node, "licenseInfo", "spdxId")),
+            "github_url": required(address, node.get("url")),
+        }
+    except SourceError:
         return None
-    return {
-        **NOTHING,
-        "github_stars": count(node.get("stargazerCount")),
-        "github_watchers": count(within(node, "watchers", "totalCount")),
-        "github_forks": count(node.get("forkCount")),
-        "github_open_issues": count(within(node, "issues", "totalCount")),
-        "github_updated": moment(node.get("pushedAt")),
-        "github_archived": flag(node.get("isArchived")),
-        "github_license": license_id(within(node, "licenseInfo", "spdxId")),
-        "github_url": url,
-    }
+    return facts
 
 
 def limit_wait(

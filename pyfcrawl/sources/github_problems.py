@@ -34,7 +34,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     ),
 }
 
-_SECRET = re.compile(r"//[^/@\s]*:[^/@\s]*@")
+_SECRET = re.compile(r"//(?!git@)[^/@\s]*@")
 _UNPRINTABLE = re.compile(r"[\s`|]+")
 
 
@@ -105,7 +105,7 @@ def _problem(entry: Any) -> Problem | None:
 
 
 def _shown(urls: Iterable[str]) -> list[str]:
-    """Links as they may be published: some hold a password."""
+    """Links as they may be published: some hold a password or a token."""
     return [_SECRET.sub("//", url)[:500] for url in urls]
 
 

@@ -8,6 +8,7 @@ SourceError.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,12 @@ _LONGEST_README = 1_000_000  # characters; what is longer is no text to read
 # npm allowed upper case and some signs in the early days.
 _NAME = re.compile(r"(?:@[A-Za-z0-9~-][\w.~-]*/)?[A-Za-z0-9~_-][\w.~!'()*-]*", re.ASCII)
 _LONGEST_NAME = 214
+# JavaScript cuts texts anywhere and writes half a character as an escape that JSON has no use for.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 
 
 def is_name(text: Any) -> bool:
@@ -63,7 +70,22 @@ class _Packument(msgspec.Struct):
     maintainers: Any = None
     readme: Any = None
     readme_filename: Any = msgspec.field(name="readmeFilename", default=None)
+    description: Any = None
+    keywords: Any = None
+    license: Any = None
+    author: Any = None
+    contributors: Any = None
+    homepage: Any = None
+    repository: Any = None
+    bugs: Any = None
 
+
+#: What a packument repeats of its latest version:
+#: https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md
+_HOISTED = (
+    *("description", "keywords", "license", "author", "contributors"),
+    *("homepage", "repository", "bugs"),
+)
 
 _packument_decoder = msgspec.json.Decoder(_Packument)
 
@@ -112,10 +134,7 @@ class Packument:
 
 def read_packument(body: bytes, name: str) -> Packument:
     """Read the packument of `name`. Raises SourceError when it isn't one, or another package's."""
-    try:
-        payload = _packument_decoder.decode(body)
-    except JUNK as error:
-        raise SourceError(f"junk instead of a packument ({error})") from error
+    payload = _decoded(body)
     if normalized(payload.name, REGISTRY) != normalized(name, REGISTRY):
         raise SourceError(f"packument of another package: {payload.name[:80]!r}")
     times = payload.time if isinstance(payload.time, dict) else {}
@@ -128,6 +147,8 @@ def read_packument(body: bytes, name: str) -> Packument:
     tagged = tags.get("latest")
     whole = isinstance(tagged, str) and tagged in entries
     latest = str(tagged) if whole else _newest(releases)
+    if latest is not None:
+        entries[latest] = _with_hoisted(payload, entries[latest])
     for version, fields in releases.items():
         fields["is_latest"] = version == latest
     modified = times.get("modified")
@@ -143,6 +164,32 @@ def read_packument(body: bytes, name: str) -> Packument:
         readme=readme_of(payload.readme, payload.readme_filename),
         maintainers=payload.maintainers,
     )
+
+
+def _decoded(body: bytes) -> _Packument:
+    try:
+        return _packument_decoder.decode(body)
+    except JUNK as error:
+        problem = error
+    if b"\\u" in body:  # a text that was cut within a character, perhaps
+        with contextlib.suppress(*JUNK):
+            return _packument_decoder.decode(_ESCAPE.sub(_whole_character, body))
+    raise SourceError(f"junk instead of a packument ({problem})") from problem
+
+
+def _whole_character(escape: re.Match[bytes]) -> bytes:
+    return b"\\ufffd" if escape["half"] else escape[0]
+
+
+def _with_hoisted(payload: _Packument, entry: dict[str, Any]) -> dict[str, Any]:
+    """The latest version's entry, with what only the packument itself says of it.
+
+    Raises SourceError when its keywords can't be such: they decide whether a package belongs.
+    """
+    whole = entry | {name: getattr(payload, name) for name in _HOISTED if entry.get(name) is None}
+    if not isinstance(whole.get("keywords"), str | list | None):
+        raise SourceError("packument with broken keywords")
+    return whole
 
 
 def readme_of(text: Any, filename: Any = "") -> tuple[str, str] | None:

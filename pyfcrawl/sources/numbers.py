@@ -38,12 +38,14 @@ class Expected:
 class Numbers:
     """Of one package: last day, week and month (None: not asked for), and days.
 
-    `known` is False for a package the log doesn't have.
+    `known` is False for a package the log doesn't have. `without` are days asked about one by one
+    that have no downloads.
     """
 
     known: bool
     last: tuple[int, int, int] | None = None
     days: list[Day] = field(default_factory=list)
+    without: list[str] = field(default_factory=list)
 
     @property
     def facts(self) -> dict[str, int | None]:

@@ -92,5 +92,6 @@ def read_overall(body: bytes, name: str, last: str, day: str = "") -> list[Day]:
         when, downloads = str(row.get("date")), row.get("downloads", -1)
         if not (is_day(when) and EARLIEST <= when <= last and is_count(downloads)):
             raise SourceError(f"a day of the series can't be read: {ascii(row)[:120]}")
-        days[when] = downloads
+        if days.setdefault(when, downloads) != downloads:
+            raise SourceError(f"the series has {when} twice: {days[when]} and {downloads}")
     return [(each, "", days[each]) for each in sorted(days) if not day or each == day]

@@ -56,7 +56,8 @@ class BigQuery:
     async def read(self, names: Sequence[str], window: Window) -> dict[str, Numbers]:
         """See Warehouse. A single day leaves last day, week and month open."""
         rows, total = await asyncio.to_thread(self._ask, bigquery.days_query(names, window))
-        return bigquery.read_days(rows, total, names, with_last=window.first != window.last)
+        day = window.first if window.first == window.last else ""
+        return bigquery.read_days(rows, total, names, day)
 
     async def names(self, classifiers: Sequence[str]) -> list[str]:
         """See Warehouse."""

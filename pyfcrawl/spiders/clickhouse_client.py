@@ -81,16 +81,16 @@ class ClickHouse:
 
     async def window(self, names: Sequence[str], day: str = "") -> Window:
         """See Warehouse; the newest day is the newest that the log has."""
-        self._newest = await _whole(lambda: self._newest_day(names))
-        if day > self._newest:
-            raise ConfigurationError(
-                f"day={day}: the newest day that ClickHouse has is {self._newest}"
-            )
+        span = await _whole(lambda: self._span(names))
+        self._newest = span.last
+        if day and not span.first <= day <= span.last:
+            which, found = ("newest", span.last) if day > span.last else ("oldest", span.first)
+            raise ConfigurationError(f"day={day}: the {which} day that ClickHouse has is {found}")
         first = day or days_before(self._newest, _DAYS - 1)
         return Window(first, day or self._newest)
 
-    async def _newest_day(self, names: Sequence[str]) -> str:
-        return clickhouse.read_newest(await self._ask(clickhouse.newest_query(names)))
+    async def _span(self, names: Sequence[str]) -> Window:
+        return clickhouse.read_span(await self._ask(clickhouse.span_query(names)))
 
     async def read(self, names: Sequence[str], window: Window) -> dict[str, Numbers]:
         """See Warehouse."""
@@ -105,6 +105,9 @@ class ClickHouse:
             body = await self._ask(clickhouse.days_query(part, window))
             for name, days in clickhouse.read_days(body, part, expected).items():
                 found[name][0].days = days
+        if window.first == window.last:
+            for numbers, _ in found.values():
+                numbers.without = [window.first] if numbers.known and not numbers.days else []
         return {name: numbers for name, (numbers, _) in found.items()}
 
     async def names(self, classifiers: Sequence[str]) -> list[str]:

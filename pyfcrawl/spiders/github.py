@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from scrapy import Request
 from scrapy.crawler import Crawler
+from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
 from pyfcrawl import signals
@@ -37,9 +39,6 @@ from pyfcrawl.stores.index import IndexAddress, open_reader
 from pyfcrawl.stores.state import open_state
 
 _NAMES = ("profile", "target", "names", "limit", "max_age", "report_dir")
-
-#: After so many looks the engine's own will do.
-_LOOKS = 200
 
 #: Where look-ups are remembered in the state, for all profiles.
 _MEMORY = "repositories"
@@ -96,6 +95,7 @@ class GithubSpider(Reporting):
         self._state_url = state_url
         self._with_token = with_token
         self._report = ProblemReport(Path(arguments.report_dir).expanduser())
+        self._packages: list[Package] = []
         self._entries: dict[str, Entry] = {}
         self._left: set[str] = set()
 
@@ -129,16 +129,24 @@ class GithubSpider(Reporting):
 
     # --- what to look up ----------------------------------------------------------------------
 
-    async def start(self) -> AsyncIterator[GithubItem]:
-        """The items of all packages whose turn it is."""
+    async def start(self) -> AsyncIterator[Request]:
+        """One request that fetches nothing: `repositories` does all the rest.
+
+        For an item that start() itself gave Scrapy 2.19 waits for ever when the crawl is stopped
+        while that is on its way (scrapy.core.scraper.Scraper._check_if_closing).
+        """
         try:
-            packages = await asyncio.to_thread(self._open)
+            self._packages = await asyncio.to_thread(self._open)
         except PyfcrawlError as error:
             raise self.fatal(str(error)) from None
         scopes = {f"{self.name}/{collection}": self.name for collection in self._collections}
-        self.send(signals.run_planned, plan=Plan([Part(len(packages))], scopes=scopes))
+        self.send(signals.run_planned, plan=Plan([Part(len(self._packages))], scopes=scopes))
+        yield Request("data:,repositories", callback=self.repositories, dont_filter=True)
+
+    async def repositories(self, response: Response) -> AsyncIterator[GithubItem]:
+        """The items of all packages whose turn it is."""
         try:
-            async for item in self._items(packages):
+            async for item in self._items(self._packages):
                 yield item
         except TokenRefusedError:
             raise self.fatal(
@@ -148,19 +156,6 @@ class GithubSpider(Reporting):
         except GateClosedError:
             return  # the crawl is ending: what is open stays open
         self._say_what_is_left()
-        await self._written()
-
-    async def _written(self) -> None:
-        """Wait until what was yielded is written.
-
-        Without a request that ends, the engine looks only every few seconds whether all is done.
-        """
-        engine = self.crawler.engine
-        slot = engine.scraper.slot if engine is not None else None
-        for _ in range(_LOOKS):
-            if slot is None or slot.is_idle():
-                return
-            await asyncio.sleep(0.05)
 
     def _open(self) -> list[Package]:
         """The packages to look up, most wanted first. Raises PyfcrawlError."""
@@ -306,16 +301,16 @@ class GithubSpider(Reporting):
         contributors = self._asked.contributors_left
         if not (packages or contributors):
             return
-        until = datetime.fromtimestamp(self._asked.until, UTC).strftime("%H:%M UTC")
-        advice = "" if self._with_token else "; with GITHUB_TOKEN set there are 5,000 an hour"
+        parts = []
+        if packages:
+            parts.append(f"{len(self._left)} repositories of {packages} packages")
+        if contributors:
+            parts.append(f"the contributors of {contributors} repositories")
         self.logger.warning(
-            "Left for next time, as the limit is used up until %s: %d repositories of %d packages "
-            "and the contributors of %d%s",
-            until,
-            len(self._left),
-            packages,
-            contributors,
-            advice,
+            "Left for next time, as the limit is used up until %s: %s%s",
+            datetime.fromtimestamp(self._asked.until, UTC).strftime("%H:%M UTC"),
+            " and ".join(parts),
+            "" if self._with_token else "; with GITHUB_TOKEN set there are 5,000 an hour",
         )
 
     def closed(self, reason: str) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 from scrapy import Request
 from scrapy.http import Response
 
-from pyfcrawl.core.repos import Kind, Repository
+from pyfcrawl.core.repos import Kind, Repository, parse
 from pyfcrawl.errors import SourceError
 from pyfcrawl.sources import forges, github
 from pyfcrawl.sources.github_entry import Entry
@@ -25,14 +25,21 @@ from pyfcrawl.spiders.github_asking import (
     limited_wait,
     told_wait,
 )
+from pyfcrawl.spiders.github_pace import Pace
 from pyfcrawl.spiders.github_packages import Package
 from pyfcrawl.spiders.merging import merged
 
 #: Requests for contributors under way at once.
 _SIDE_BY_SIDE = 4
 
-#: Good queries after which more repositories are asked for at once again.
-_RECOVERED = 4
+#: Seconds for which what another profile, or a run that was killed, looked up is news enough.
+_FRESH = 3_600
+
+_GONE = (404, 410)
+
+#: Seconds to wait when GitHub refuses a query without a reason: its documentation asks for as much
+#: where a limit is not told (https://docs.github.com/en/graphql/overview/rate-limits).
+_REFUSED = 60.0
 
 _GITHUB_HEADERS = {
     "Accept": "application/vnd.github+json",
@@ -87,6 +94,7 @@ class Lookups:
         self._few = asyncio.Semaphore(_SIDE_BY_SIDE)
         self.until = 0.0
         self.contributors_left = 0
+        self._without_people = 0  # requests for contributors in a row that failed
 
     async def look_up(self, wants: Iterable[Want]) -> AsyncIterator[Event]:
         """An event for each, as answers come; hosts don't wait for each other.
@@ -96,7 +104,7 @@ class Lookups:
         open_: dict[Kind, list[Want]] = {}
         for want in wants:
             entry = self._entry(want)
-            if want.repository.key in self._asked or entry.checked >= self._since:
+            if want.repository.key in self._asked or self._is_known(want, entry):
                 yield self._known(want, entry)
             else:
                 open_.setdefault(want.repository.kind, []).append(want)
@@ -110,6 +118,15 @@ class Lookups:
 
     def _entry(self, want: Want) -> Entry:
         return self._entries.setdefault(want.repository.key, Entry())
+
+    def _is_known(self, want: Want, entry: Entry) -> bool:
+        """Whether it needn't be looked up: lately enough, and later than its packages were."""
+        if entry.checked >= self._since:
+            return True
+        newer = all((each.checked or 0) < entry.checked for each in want.packages)
+        fresh = entry.checked > time.time() - _FRESH
+        there = entry.facts is not None and not self._contributors_due(want)
+        return there and newer and fresh
 
     @staticmethod
     def _known(want: Want, entry: Entry) -> Event:
@@ -134,7 +151,7 @@ class Lookups:
 
     async def _graphql(self, wants: Sequence[Want]) -> AsyncIterator[Event]:
         """Many in one query; fewer after one that was too much, more again when all is well."""
-        pace = _Pace(self._asker.tries)
+        pace = Pace(self._asker.tries)
         todo = deque(wants)
         while todo:
             chunk = [todo.popleft() for _ in range(min(pace.size, len(todo)))]
@@ -168,7 +185,8 @@ class Lookups:
 
         def waits(response: Response) -> float | None:
             if response.status != 200:
-                return told_wait(response)
+                wait = told_wait(response)
+                return _REFUSED if wait is None and response.status == 403 else wait
             try:
                 answers = github.read_answers(response.body, repositories)
             except SourceError:
@@ -190,14 +208,25 @@ class Lookups:
             key, entry = want.repository.key, self._entry(want)
             if key in answers.refused:
                 events.append(Event("failed", want, reason="GitHub refuses to tell"))
-            elif key in answers.missing:
+            elif key in answers.missing or (key in answers.silent and await self._is_gone(want)):
                 events.append(self._gone(want))
+            elif key in answers.silent:
+                events.append(Event("failed", want, reason="an answer without the repository"))
             elif key in answers.found:
                 entry.facts, entry.etag = answers.found[key], ""
                 events.append(self._checked(want, entry))
         found = [each for each in events if each.kind == "found"]
         await asyncio.gather(*(self._contributors(each.want) for each in found))
         return events
+
+    async def _is_gone(self, want: Want) -> bool:
+        """Whether REST says that it isn't there: a null alone may be anything."""
+        url = forges.repository_url(self._roots["github"], want.repository)
+        try:
+            response = await self._get(url, "github", "")
+        except (LimitReachedError, UnansweredError):
+            return False
+        return response.status in _GONE
 
     # --- REST ---------------------------------------------------------------------------------
 
@@ -249,7 +278,7 @@ class Lookups:
         known = entry.etag if entry.facts is not None else ""
         try:
             response = await self._get(url, repository.kind, known)
-            if response.status in (404, 410):
+            if response.status in _GONE:
                 return self._gone(want)
             if response.status == 200:
                 entry.facts = forges.read_repository(repository.kind, response.body)
@@ -282,9 +311,11 @@ class Lookups:
             return False
         entry = self._entry(want)
         known = entry.contributors_etag if entry.contributors is not None else ""
-        url = forges.contributors_url(self._roots["github"], want.repository)
+        url = forges.contributors_url(self._roots["github"], _canonical(want, entry))
         try:
             async with self._few:
+                if self._without_people >= HOPELESS:
+                    return False
                 response = await self._get(url, "github", known)
             if response.status == 200:
                 entry.contributors = forges.read_contributors(response.body)
@@ -298,44 +329,19 @@ class Lookups:
             self.contributors_left += 1
             return False
         except (UnansweredError, SourceError):
+            self._without_people += 1
             return False
+        self._without_people = 0
         entry.contributors_checked = int(time.time())
         return True
 
 
-class _Pace:
-    """How many repositories a query asks for."""
-
-    def __init__(self, tries: int) -> None:
-        self.size = github.MOST
-        self._tries = tries
-        self._tried = 0
-        self._good = 0
-        self._lost = 0
-
-    @property
-    def hopeless(self) -> bool:
-        """Nothing has been decided for long: asking on makes no sense."""
-        return self._lost >= HOPELESS
-
-    def gives_up(self, asked: int, undecided: int) -> bool:
-        """Account for a query; whether what it left undecided is not to be asked again."""
-        if not undecided:
-            self._tried = self._lost = 0
-            self._good += 1
-            if self._good >= _RECOVERED:
-                self._good, self.size = 0, min(github.MOST, self.size * 2)
-            return False
-        self._good = 0
-        if asked > 1:
-            self.size = max(1, asked // 2)
-            return False
-        self._tried += 1
-        if self._tried < self._tries:
-            return False
-        self._tried = 0
-        self._lost += 1
-        return True
+def _canonical(want: Want, entry: Entry) -> Repository:
+    """The repository under its present name: the old one would cost a redirect."""
+    found = parse(entry.facts["github_url"]) if entry.facts else None
+    if isinstance(found, Repository) and found.kind == "github":
+        return found
+    return want.repository
 
 
 def _etag(response: Response) -> str:

@@ -97,10 +97,15 @@ def _merge(known: Package, other: Package) -> None:
 
 
 def due(packages: Iterable[Package], since: float, limit: int | None) -> list[Package]:
-    """Those not looked up after `since`, most wanted first: never looked up, then the oldest."""
+    """Those not looked up after `since`, most wanted first: never looked up, then the oldest.
+
+    Packages that name no repository cost no look-up: `limit` doesn't count them, or they would
+    take the turn of others in every run.
+    """
     wanted = [each for each in packages if each.checked is None or each.checked < since]
     wanted.sort(key=lambda each: (each.checked is not None, each.checked or 0, each.package_id))
-    return wanted[:limit]
+    free = [each for each in wanted if each.repository is None]
+    return [*free, *[each for each in wanted if each.repository is not None][:limit]]
 
 
 def named(packages: Iterable[Package], names: Collection[str]) -> tuple[list[Package], list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import tempfile
 import time
@@ -33,7 +35,8 @@ class ProblemReport:
         self._directory = directory
         self._problems: dict[str, Problem] = {}
         self._next = 0.0
-        self._changed = True
+        self._later: asyncio.TimerHandle | None = None
+        self._changed = False
         self.failure = ""
 
     def open(self) -> None:
@@ -50,6 +53,7 @@ class ProblemReport:
                 "give report_dir= a directory that can"
             ) from error
         self._problems = {each.package_id: each for each in github_problems.read(text)}
+        self._changed = True
 
     def keep(self, indexed: Collection[str], collections: Iterable[str]) -> None:
         """Drop packages of these collections that are no longer indexed."""
@@ -71,9 +75,18 @@ class ProblemReport:
             self._save()
 
     def _save(self) -> None:
+        """Write now, or as soon as it may be written again: what comes next may take long."""
         self._changed = True
-        if time.monotonic() >= self._next:
+        wait = self._next - time.monotonic()
+        if wait <= 0:
             self.write()
+        elif self._later is None:
+            with contextlib.suppress(RuntimeError):  # without a loop the last write does
+                self._later = asyncio.get_running_loop().call_later(wait, self._save_later)
+
+    def _save_later(self) -> None:
+        self._later = None
+        self.write()
 
     def write(self) -> None:
         """Write both files whole, if anything changed since; `failure` says if that failed."""

@@ -224,11 +224,12 @@ class NpmSpider(Searching, Readmes, Downloads):
                 if again:
                     yield again
                 continue
-            self._note(target, packument, response.etags.get(target.key, ""))
+            etag = response.etags.get(target.key, "")
+            self._note(target, packument, etag)
             if packument.unpublished:
                 for item in self._gone(target, "unpublished"):
                     yield item
-            elif packument.modified and packument.modified == self._in_step(name)[1]:
+            elif not etag and packument.modified and packument.modified == self._in_step(name)[1]:
                 self._visited(target, [])
             else:
                 changed.append((target, packument))
@@ -244,7 +245,8 @@ class NpmSpider(Searching, Readmes, Downloads):
         for target, packument in changed:
             for item in self._visit(target, packument, known, new):
                 yield item
-        for request in self.with_readmes(new):
+        stand_ins = {target.key: each.readme for target, each in changed if each.readme}
+        for request in self.with_readmes(new, stand_ins):
             yield request
 
     def _known(self, names: Sequence[str]) -> Known:

@@ -59,8 +59,12 @@ class PypistatsSpider(Reporting, Fetching):
     name = "pypistats"
     root_setting = "PYPISTATS_ROOT"
     batch_size = 1  # at one request in two seconds a batch would save nothing
-    #: No more at once than are needed to keep the pace: what is under way is lost with a kill.
-    custom_settings = {"CONCURRENT_REQUESTS": 4}
+    #: No more at once than are needed to keep the pace, those that wait for their turn included:
+    #: each package begun is lost with a kill.
+    custom_settings = {
+        "CONCURRENT_REQUESTS": 2,
+        "DOWNLOADER": "scrapy.core.downloader.Downloader",
+    }
 
     def __init__(
         self, arguments: Arguments, root: str, index: IndexAddress, state_url: str
@@ -286,7 +290,9 @@ class PypistatsSpider(Reporting, Fetching):
                 facts = dict(each.facts)
                 if facts:
                     facts["download_updated"] = now
-                yield self._item(visits[name], facts, each.days, self.arguments.source)
+                item = self._item(visits[name], facts, each.days, self.arguments.source)
+                item.without = each.without
+                yield item
 
     async def _numbers(self, names: list[str], visits: Mapping[str, str]) -> dict[str, Numbers]:
         assert self._warehouse is not None

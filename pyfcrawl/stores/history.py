@@ -11,7 +11,7 @@ its versions; and days that an imported lifetime total covers don't count beside
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -56,11 +56,15 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class PackageDays:
-    """What a counter says of some days of one package (a package URL)."""
+    """What a counter says of some days of one package (a package URL).
+
+    `without` are days on which it had no downloads at all.
+    """
 
     package: str
     days: list[Day]
     source: str
+    without: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ class HistoryStore(HistoryReader, Protocol):
         """Keep days of packages, in place of all that is known of these days at the same level.
 
         So a day read again by version forgets versions it had before; its number for all versions
-        stays, and the other way round.
+        stays, and the other way round. Of days without downloads nothing is kept at either level.
         """
 
     def import_days(self, rows: Iterable[ImportedDay], source: str) -> int:

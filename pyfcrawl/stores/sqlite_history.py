@@ -227,7 +227,7 @@ class SqliteHistory:
         """See HistoryStore."""
         with self._transaction() as connection:
             for entry in entries:
-                if entry.days:
+                if entry.days or entry.without:
                     self._replace(connection, entry)
 
     @staticmethod
@@ -237,6 +237,7 @@ class SqliteHistory:
             "SELECT id FROM packages WHERE name = ?", (entry.package,)
         ).fetchone()
         levels = {(number, day, version == "") for day, version, _ in entry.days}
+        levels |= {(number, day, level) for day in entry.without for level in (True, False)}
         connection.executemany(_STALE, sorted(levels))
         connection.executemany(
             "REPLACE INTO days VALUES (?, ?, ?, ?, ?)",

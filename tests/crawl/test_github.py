@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +206,42 @@ def test_a_secondary_limit_pauses_and_fails_nothing(
         assert facts(project, "on-gitlab") == [up.github.facts("group/sub/name", "gitlab")]
 
 
+def test_a_query_refused_without_a_reason_is_a_limit_too(up: Upstream, project: Project):
+    up.github.secondary(1, 403, words=False)
+    log = project.crawl("RETRY_AFTER_MAX=5", spider="github")
+    assert up.github.counts() == {"gitlab": 1, "codeberg": 1}
+    assert (counted(log)["pending"], counted(log)["left"]) == (0, 3)
+
+
+def test_a_null_without_an_error_is_looked_into(up: Upstream, project: Project):
+    project.crawl(spider="github")
+    before = project.export()
+    for path in ("plone/plone.api", "plone/mono"):
+        up.github.silence(path)
+    log = project.crawl(spider="github")
+    assert counted(log)["pending"] == 3
+    assert [each["github_stars"] for each in project.export()] == [
+        each["github_stars"] for each in before
+    ]
+    up.github.remove("plone/plone.api")
+    log = project.crawl(spider="github")
+    assert counted(log)["pending"] == 2
+    assert problems(project)["plone.api"]["reason"] == "not_found"
+    assert facts(project, "plone.api") == [{}, {}]
+
+
+def test_contributors_that_never_come_are_given_up(up: Upstream, project: Project):
+    many(project, up, packages=60, repositories=60)
+    up.fault(500, path_prefix="/github/repos")
+    log = project.crawl("RETRY_TIMES=0", spider="github")
+    assert counted(log)["pending"] == 0
+    assert None not in {each["github_stars"] for each in project.export()}
+    assert 10 <= sum("contributors" in path for path in up.requests) < 20
+    up.clear_faults()
+    project.crawl(spider="github")
+    assert None not in [each["contributors"] for each in project.export()]
+
+
 def test_a_limited_query_is_asked_again(up: Upstream, project: Project):
     up.github.limited_query(1)
     log = project.crawl(spider="github")
@@ -242,6 +281,27 @@ def test_ctrl_c_ends_a_pause(up: Upstream, project: Project):
     assert "Summary (shutdown)" in log
     project.crawl(spider="github")
     assert facts(project, "plone.api") == [up.github.facts("plone/plone.api")] * 2
+
+
+@pytest.mark.parametrize("reason", ["shutdown", "error"])
+def test_a_stop_while_facts_are_on_their_way_ends_the_crawl(
+    up: Upstream, project: Project, reason: str
+):
+    if reason == "error":
+        project.environment["GITHUB_TOKEN"] = "ghp_wrong"
+    up.reset()
+    up.configure(latency=1.0)
+    run = project.start("crawl", "github", "-a", "profile=plone")
+    wait_for(lambda: any(path.startswith("/gitlab") for path in up.requests))
+    with closing(sqlite3.connect(project.data / "index.db")) as index:
+        index.execute("BEGIN IMMEDIATE")  # what comes now waits to be written
+        if reason == "shutdown":
+            run.send_signal(signal.SIGINT)
+        time.sleep(2)
+        index.rollback()
+    _, log = run.communicate(timeout=30)
+    assert f"Summary ({reason})" in log
+    assert facts(project, "on-gitlab") == [up.github.facts("group/sub/name", "gitlab")]
 
 
 def test_a_refused_token_stops_the_run_with_one_line(up: Upstream, project: Project):
@@ -332,9 +392,11 @@ def test_a_renamed_repository_is_followed(up: Upstream, project: Project, token:
         del project.environment["GITHUB_TOKEN"]
     up.github.change("plone/plone.api", issues=0, pulls=0)
     up.github.rename("plone/plone.api", "collective/new.api")
+    up.reset()
     project.crawl(spider="github")
     (first, _) = facts(project, "plone.api")
     assert first == up.github.facts("collective/new.api")
+    assert not [path for path in up.requests if "plone.api/contributors" in path]
     assert first["github_url"] == "https://github.com/collective/new.api"
 
 
@@ -392,6 +454,7 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_is_fetched(
     up.reset()
     log = project.crawl(spider="github", report_dir="/proc/nothing", status=1)
     assert "report_dir=/proc/nothing" in log.strip().splitlines()[-1]
+    assert "give report_dir= a directory" in log.strip().splitlines()[-1]
     assert up.requests == []
 
 
@@ -403,6 +466,17 @@ def test_names_takes_just_these_in_any_spelling(up: Upstream, project: Project):
     assert up.github.counts() == {"graphql": 1, "asked": 1, "contributors": 1}
     assert "Not in the index: nowhere" in log
     assert facts(project, "plone.app.a") == [{}]
+
+
+def test_a_limit_is_not_used_up_by_packages_that_cost_nothing(up: Upstream, project: Project):
+    for number in range(3):
+        up.registry.add(f"another-{number}", PLONE, home_page="https://example.org/")
+    project.crawl()
+    project.crawl(spider="github", limit=1)
+    assert sum(bool(each["github_stars"]) for each in project.export()) == 1
+    assert {"homeless", "another-0", "another-1", "another-2"} <= problems(project).keys()
+    project.crawl(spider="github", limit=2)
+    assert len({each["name"] for each in project.export() if each["github_stars"]}) == 3
 
 
 def test_max_age_skips_what_was_looked_up_since(up: Upstream, project: Project):
@@ -420,9 +494,13 @@ def test_what_another_profile_looked_up_costs_nothing(up: Upstream, project: Pro
     project.crawl(spider="github")
     project.crawl(target="other")
     up.github.forget()
-    project.crawl(spider="github", target="other", max_age="1h")
-    assert up.github.counts() == {}
+    log = project.crawl(spider="github", target="other")
+    assert up.github.counts() == {"gitlab": 1, "codeberg": 1} or up.github.counts() == {}
+    assert counted(log)["matched"] == 5
     assert facts(project, "plone.api", "other") == [up.github.facts("plone/plone.api")] * 2
+    up.github.change("plone/plone.api", stars=77)
+    project.crawl(spider="github", target="other", names="plone.api")
+    assert facts(project, "plone.api", "other")[0]["github_stars"] == 77
 
 
 def test_several_profiles_in_one_run(up: Upstream, project: Project, tmp_path: Path):

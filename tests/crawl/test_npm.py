@@ -151,6 +151,16 @@ def test_fields_are_what_the_packument_says(up: Upstream, project: Project):
     assert found["download_updated"] > 1_700_000_000
 
 
+def test_what_only_the_packument_itself_says_is_the_latest_versions(up: Upstream, project: Project):
+    up.npm.add("volto-hoisted", ["1.0.0", "2.0.0"], None)
+    up.npm.set("volto-hoisted", keywords=["volto"], description="All of it", license="MIT")
+    up.npm.configure(extra=["volto-hoisted"], tells_keywords=False)
+    crawl(project)
+    old, new = (document(project, "volto-hoisted", each) for each in ("1.0.0", "2.0.0"))
+    assert (new["summary"], new["license"], new["keywords"]) == ("All of it", "MIT", ["volto"])
+    assert (old["summary"], old["license"], old["keywords"]) == (None, None, [])
+
+
 def test_versions_are_in_the_order_of_semver(up: Upstream, project: Project):
     crawl(project)
     volto = [each for each in project.export() if each["name"] == "@plone/volto"]
@@ -212,8 +222,23 @@ def test_readmes_under_unusual_names(up: Upstream, project: Project):
     odd = {each["version"]: each for each in project.export() if each["name"] == "@plone/odd"}
     assert odd["1.0.0"]["title"] == "Small letters"
     assert odd["1.1.0"]["title"] == "Rest"
-    assert odd["1.2.0"]["description"] is None  # the packument's is the latest version's
+    assert odd["1.2.0"]["title"] == "Of the packument"
     assert odd["1.3.0"]["title"] == "Of the packument"
+
+
+@pytest.mark.parametrize("size", [200, 1])
+def test_without_jsdelivr_the_readme_of_the_packument_is_everybodys(
+    up: Upstream, project: Project, size: int
+):
+    up.npm.configure(files=False)
+    up.npm.set("volto-slate", readme="# Of the packument")
+    crawl(project, f"BATCH_SIZE={size}")
+    titles = {(each["name"], each["version"]): each["title"] for each in project.export()}
+    assert titles.keys() == truth(up)
+    assert {name for name, title in titles.items() if title} == {
+        ("volto-slate", "1.0.0"),
+        ("volto-slate", "1.1.0"),
+    }
 
 
 @pytest.mark.parametrize("mount", ["/jsdelivr/", "/jsdelivr-data/"])
@@ -285,6 +310,15 @@ def test_the_same_time_of_change_is_no_change(up: Upstream, project: Project):
     up.reset()
     crawl(project)
     assert [each.status for each in up.log if each.path == "/npm/volto-slate"] == [304]
+
+
+def test_another_etag_counts_whatever_the_time_of_change_says(up: Upstream, project: Project):
+    crawl(project)
+    versions = up.npm.packument("volto-slate")["versions"]
+    versions["1.0.0"]["deprecated"] = "use 1.1"
+    up.npm.set("volto-slate", versions=versions)
+    crawl(project)
+    assert document(project, "volto-slate", "1.0.0")["yanked_reason"] == "use 1.1"
 
 
 def test_a_registry_without_etags_writes_nothing_twice_either(up: Upstream, project: Project):

@@ -57,6 +57,27 @@ def test_a_source_that_asks_to_wait_holds_up_no_other(
     assert paused[0].at < free[-1].at < paused[1].at
 
 
+@pytest.mark.parametrize("why", ["pause", "rate"])
+def test_many_that_wait_for_one_source_hold_up_no_other(
+    up: Upstream, project: Project, why: str
+) -> None:
+    """More of them than requests may be under way at once."""
+    project.environment |= {
+        "NPM_ROOT": f"{up.root}/pypi/both-0",
+        "NPM_MAX_RPS": "20" if why == "rate" else "0",
+        "GITLAB_API_ROOT": f"{up.root}/pypi/other-1",
+    }
+    here = [f"{up.root}/pypi/both-0/json?{number}" for number in range(80)]
+    there = [f"{up.root}/pypi/other-1/json?{number}" for number in range(6)]
+    if why == "pause":
+        up.fault(429, path_prefix="/pypi/both-0/", times=1, retry_after=3)
+    ask(project, [*here, *there])
+    waiting, free = asked(up, "/pypi/both-0/"), asked(up, "/pypi/other-1/")
+    done = [each for each in waiting if each.status == 200]
+    assert (len(done), len(free)) == (80, 6)
+    assert max(each.at for each in free) < done[48].at
+
+
 def test_each_source_is_asked_at_its_own_rate(up: Upstream, project: Project) -> None:
     project.environment |= {
         "NPM_ROOT": f"{up.root}/pypi/both-0",

@@ -46,6 +46,14 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'history.db'}"
 
 
+def test_a_total_of_nothing_goes(url: str) -> None:
+    process(url, item("a", ("2026-09-01", "", 5)))
+    empty = item("a")
+    empty.without = ["2026-09-01"]
+    process(url, empty)
+    assert (empty.facts["download_total"], empty.facts["download_total_since"]) == (None, None)
+
+
 def test_days_are_kept_and_summed_up(url: str) -> None:
     items = [item(f"Pack_age{n}", ("2026-09-01", "", n), ("2026-09-02", "", 1)) for n in range(500)]
     assert process(url, *items) == items

@@ -34,7 +34,7 @@ def test_numbers_count_back_from_the_newest_day() -> None:
         row("a", ("2026-09-30", "1.0", 1), ("2026-09-24", "2.0", 10), ("2026-09-23", "", 100)),
         row("b", ("2026-09-01", "1.0", 5)),
     ]
-    found = bigquery.read_days(rows, 2, ["a", "b", "c"], with_last=True)
+    found = bigquery.read_days(rows, 2, ["a", "b", "c"])
     assert found["a"].last == (1, 11, 111)
     assert found["b"].last == (0, 0, 5)
     assert set(found["c"].facts.values()) == {None}
@@ -42,9 +42,13 @@ def test_numbers_count_back_from_the_newest_day() -> None:
 
 
 def test_a_single_day_says_nothing_of_the_last_month() -> None:
-    found = bigquery.read_days([row("a", ("2026-09-30", "1.0", 1))], 1, ["a"], with_last=False)
-    assert found["a"].facts == {}
-    assert bigquery.read_days([], 0, ["a"], with_last=True)["a"].known is False
+    day = "2026-09-30"
+    found = bigquery.read_days([row("a", (day, "1.0", 1))], 1, ["a", "b"], day)
+    assert found["a"].facts == found["b"].facts == {}
+    assert (found["a"].without, found["b"].without) == ([], [day])
+    assert bigquery.read_days([], 0, ["a"], day)["a"].facts == {}
+    assert bigquery.read_days([], 0, ["a"], day)["a"].without == []
+    assert bigquery.read_days([], 0, ["a"])["a"].known is False
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,7 @@ def test_a_single_day_says_nothing_of_the_last_month() -> None:
 )
 def test_cut_answers(rows: list[Any]) -> None:
     with pytest.raises(SourceError):
-        bigquery.read_days(rows, 1, ["a"], with_last=True)
+        bigquery.read_days(rows, 1, ["a"])
 
 
 @pytest.mark.parametrize(
@@ -71,7 +75,7 @@ def test_cut_answers(rows: list[Any]) -> None:
 )
 def test_rows_that_are_none(broken: Any) -> None:
     with pytest.raises(SourceError):
-        bigquery.read_days([broken], 1, ["a"], with_last=True)
+        bigquery.read_days([broken], 1, ["a"])
 
 
 def test_names() -> None:

@@ -82,8 +82,9 @@ def read(server: Warehouse, names: list[str], window: Window) -> dict[str, Any]:
 # --- the SQL ----------------------------------------------------------------------------------
 
 
-def test_the_newest_day_is_the_logs(server: Warehouse) -> None:
-    assert clickhouse.read_newest(ask(server, clickhouse.newest_query(["quiet"]))) == DAY
+def test_the_days_are_the_logs(server: Warehouse) -> None:
+    span = clickhouse.read_span(ask(server, clickhouse.span_query(["quiet"])))
+    assert span == Window("2026-05-01", DAY)
 
 
 def test_last_day_week_and_month_count_back_from_the_newest_day(server: Warehouse) -> None:
@@ -208,11 +209,15 @@ def test_broken_answers(broken: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [b"", b"[]\n", b'["1970-01-01", 0]\n', b'["x", 1]\n', b"[1]\n", b'["2026-09-01"]\n']
+    "broken",
+    [
+        *(b"", b"[]\n", b'["1970-01-01", "1970-01-01", 0]\n', b'["x", "2026-09-01", 1]\n'),
+        *(b'["2026-09-01", "x", 1]\n', b"[1]\n", b'["2026-09-01"]\n', b'["2026-09-01", 1]\n'),
+    ],
 )
-def test_no_newest_day(broken: bytes) -> None:
+def test_a_log_without_days(broken: bytes) -> None:
     with pytest.raises(SourceError):
-        clickhouse.read_newest(broken)
+        clickhouse.read_span(broken)
 
 
 @pytest.mark.parametrize("value", [-1, 10**16, None, "x", [1]])

@@ -121,13 +121,40 @@ VALUES = (
     ("kind", "payload"), [("github", GITHUB), ("gitlab", GITLAB), ("codeberg", CODEBERG)]
 )
 @given(data=st.data())
-def test_any_values_give_facts_that_an_index_takes(
+def test_any_values_give_facts_that_an_index_takes_or_none(
     kind: Kind, payload: dict[str, Any], data: st.DataObject
 ):
     changed = {key: data.draw(VALUES) for key in payload if not key.endswith("_url")}
-    facts = read(kind, payload | changed)
+    try:
+        facts = read(kind, payload | changed)
+    except SourceError:
+        return
     assert facts.keys() == NOTHING.keys()
     assert problem_with_fields(facts) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("github", GITHUB | {"stargazers_count": None}),
+        ("github", GITHUB | {"subscribers_count": "2"}),
+        ("github", GITHUB | {"open_issues_count": -1}),
+        ("github", GITHUB | {"pushed_at": 5}),
+        ("gitlab", GITLAB | {"star_count": "1"}),
+        ("gitlab", GITLAB | {"last_activity_at": "late"}),
+        ("codeberg", CODEBERG | {"forks_count": 1.5}),
+        ("codeberg", CODEBERG | {"archived": "no"}),
+        ("codeberg", CODEBERG | {"html_url": "javascript:alert(1)"}),
+    ],
+)
+def test_who_garbles_one_value_is_not_believed_the_others(kind: Kind, payload: dict[str, Any]):
+    with pytest.raises(SourceError):
+        read(kind, payload)
+
+
+def test_what_a_host_says_nothing_about_is_not_known():
+    facts = read("gitlab", {"web_url": GITLAB["web_url"], "star_count": 1, "forks_count": None})
+    assert facts == {**NOTHING, "github_stars": 1, "github_url": GITLAB["web_url"]}
 
 
 @pytest.mark.parametrize("kind", ["github", "gitlab", "codeberg"])

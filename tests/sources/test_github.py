@@ -99,6 +99,37 @@ def test_a_null_without_a_word_is_not_missing():
     assert answers.reason
 
 
+def test_a_null_in_an_answer_without_errors_is_told_apart():
+    body = json.dumps({"data": {"r0": NODE, "r1": None}}).encode()
+    answers = read_answers(body, REPOS)
+    assert (set(answers.found), answers.silent) == ({KEYS[0]}, {KEYS[1]})
+    assert answers.undecided == REPOS[2:]
+    assert not answers.missing
+
+
+def test_the_kind_of_an_error_may_stand_in_its_extensions():
+    told = {"path": ["r0"], "message": "no", "extensions": {"type": "NOT_FOUND"}}
+    assert read_answers(answer({"r0": None}, told), REPOS[:1]).missing == {KEYS[0]}
+    limited = {"message": "no", "extensions": {"type": "RATE_LIMITED"}}
+    assert read_answers(answer(None, limited), REPOS).limited
+
+
+@pytest.mark.parametrize(
+    "garbled",
+    [
+        {"stargazerCount": None},
+        {"stargazerCount": "7"},
+        {"forkCount": -1},
+        {"pushedAt": "yesterday"},
+        {"isArchived": "no"},
+        {"issues": {"totalCount": "2"}},
+    ],
+)
+def test_a_node_with_a_garbled_value_is_not_believed(garbled: dict[str, Any]):
+    answers = read_answers(answer({"r0": NODE | garbled}), REPOS[:1])
+    assert (answers.found, answers.undecided) == ({}, REPOS[:1])
+
+
 @pytest.mark.parametrize("kind", ["RESOURCE_LIMITS_EXCEEDED", "SERVICE_UNAVAILABLE", None])
 def test_errors_of_the_whole_query_leave_it_open(kind: str | None):
     whole = {"type": kind, "message": "Something went\n wrong"}
@@ -144,17 +175,19 @@ JSON = st.recursive(
 @given(st.fixed_dictionaries(dict.fromkeys(NODE, JSON) | {"url": st.just(NODE["url"])}), JSON)
 @example(NODE | {"stargazerCount": 2**70, "forkCount": True, "pushedAt": "9" * 30}, None)
 @example(NODE | {"licenseInfo": {"spdxId": []}, "issues": [1]}, [[[]], {"path": [[1]]}])
-def test_any_node_gives_facts_that_an_index_takes(node: dict[str, Any], errors: Any):
+def test_any_node_gives_facts_that_an_index_takes_or_none(node: dict[str, Any], errors: Any):
     body = json.dumps({"data": {"r0": node}, "errors": errors}).encode()
-    (facts,) = read_answers(body, REPOS[:1]).found.values()
-    assert facts.keys() == NOTHING.keys()
-    assert problem_with_fields(facts) is None
+    answers = read_answers(body, REPOS[:1])
+    assert len(answers.found) + len(answers.undecided) == 1
+    for facts in answers.found.values():
+        assert facts.keys() == NOTHING.keys()
+        assert problem_with_fields(facts) is None
 
 
 @given(JSON, JSON)
 def test_every_repository_is_sorted_into_exactly_one_place(data: Any, errors: Any):
     answers = read_answers(json.dumps({"data": data, "errors": errors}).encode(), REPOS)
-    places = [*answers.found, *answers.missing, *answers.refused]
+    places = [*answers.found, *answers.missing, *answers.refused, *answers.silent]
     assert sorted([*places, *(each.key for each in answers.undecided)]) == sorted(KEYS)
 
 

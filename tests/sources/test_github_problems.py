@@ -52,9 +52,12 @@ def test_markdown_by_reason_with_the_fix():
 
 
 def test_hostile_links_break_no_table_and_no_password_is_published():
-    urls = ("https://u:hunter2@github.com/x", "`|\n# boo <script>")
-    for text in (as_markdown([problem("x", "not_found", *urls)], NOW), as_json([problem()], NOW)):
+    secret = ("https://u:hunter2@github.com/x", "git+https://hunter2@github.com/x")
+    urls = (*secret, "git+ssh://git@github.com/x", "`|\n# boo <script>")
+    found = [problem("x", "not_found", *urls)]
+    for text in (as_markdown(found, NOW), as_json(found, NOW)):
         assert "hunter2" not in text
         assert "\n# boo" not in text
-    rows = as_markdown([problem("x", "not_found", *urls)], NOW).splitlines()
-    assert "| x | pypi | `https://github.com/x`, `# boo <script>` |" in rows
+    rows = as_markdown(found, NOW).splitlines()
+    shown = ("https://github.com/x", "git+https://github.com/x", *urls[2:3], "# boo <script>")
+    assert f"| x | pypi | {', '.join(f'`{each}`' for each in shown)} |" in rows

@@ -221,6 +221,21 @@ def test_the_readme_of_the_packument_is_the_latest_versions() -> None:
     assert "description" not in none.metadata("1.0.0")
 
 
+def test_half_a_character_is_no_junk() -> None:
+    text = rb"cut \ud83d, low \uDE00, whole \ud83d\ude00, none \\ud83d, quoted \"\ud83d"
+    body = b'{"name":"x","versions":{"1.0.0":{"description":"' + text + b'"}}}'
+    found = npm.read_packument(body, "x").metadata("1.0.0")["summary"]
+    assert found == 'cut \ufffd, low \ufffd, whole \U0001f600, none \\ud83d, quoted "\ufffd'
+
+
+def test_the_latest_version_has_what_is_said_of_the_package() -> None:
+    found = packument(description="Text", homepage="https://x.example", keywords=["other"])
+    latest = found.metadata("1.0.0")
+    assert (latest["summary"], latest["home_page"]) == ("Text", "https://x.example")
+    assert latest["keywords"] == ["Plone"]  # its own
+    assert found.metadata("2.0.0-beta")["summary"] is None
+
+
 def test_maintainers_of_today_stand_in() -> None:
     found = packument(maintainers=[{"name": "ada", "email": "ada@example.org"}])
     assert found.metadata("1.0.0")["maintainer"] == "ada"
@@ -246,6 +261,9 @@ def test_maintainers_of_today_stand_in() -> None:
         b'{"error":"Not found"}',
         b'{"name":"x","versions":{"1.0.0":' + b'{"a":' * 100_000,
         b'{"name":"\xff","versions":{}}',
+        b'{"name":"x","versions":{"1.0.0":{"keywords":{"plone":true}}}}',
+        b'{"name":"x","keywords":7,"versions":{"1.0.0":{}}}',
+        b'{"name":"x","versions":{"1.0.0":{"description":"\\ud83dand no more',
     ],
 )
 def test_junk_is_no_packument(body: bytes) -> None:

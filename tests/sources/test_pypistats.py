@@ -85,6 +85,13 @@ def test_days_that_are_none(date: Any) -> None:
         read_overall(body([day(date, 1)]), "plone-api", TODAY)
 
 
+def test_a_day_that_is_told_twice() -> None:
+    same = [day("2026-09-01", 1), day("2026-09-01", 1)]
+    assert read_overall(body(same), "plone-api", TODAY) == [("2026-09-01", "", 1)]
+    with pytest.raises(SourceError):
+        read_overall(body([*same, day("2026-09-01", 2)]), "plone-api", TODAY)
+
+
 BROKEN = (
     *(b"", b"null", b"[]", b"7", b"{}", b'{"data": null}', b'{"data": 7}', b'{"data": "x"}'),
     *(b"<html>down</html>", b'{"data": {"last_day": 1}', b"[" * 100_000, b"\xff\xfe"),

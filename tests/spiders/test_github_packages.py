@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pyfcrawl.core.build import build_document
 from pyfcrawl.core.readme import EMPTY
-from pyfcrawl.core.repos import HOSTS, Candidates
+from pyfcrawl.core.repos import HOSTS, Candidates, Repository
 from pyfcrawl.sources.github_problems import Problem
+from pyfcrawl.spiders import github_report
 from pyfcrawl.spiders.github_packages import Package, due, named, read_packages
 from pyfcrawl.spiders.github_report import ProblemReport
 from pyfcrawl.stores.index import Patch, open_writer
@@ -16,8 +20,11 @@ from pyfcrawl.stores.index import Patch, open_writer
 EVER = float("inf")
 
 
-def package(name: str, checked: int | None = None, registry: str = "pypi") -> Package:
-    return Package(f"pkg:{registry}/{name}", registry, name, ["c"], Candidates(()), checked, False)
+def package(
+    name: str, checked: int | None = None, registry: str = "pypi", linked: bool = True
+) -> Package:
+    found = Candidates((Repository("github", "github.com", "o", name),) if linked else ())
+    return Package(f"pkg:{registry}/{name}", registry, name, ["c"], found, checked, False)
 
 
 def test_never_looked_up_comes_first_then_the_oldest():
@@ -25,6 +32,11 @@ def test_never_looked_up_comes_first_then_the_oldest():
     assert [each.name for each in due(packages, EVER, None)] == ["a", "b", "old", "new"]
     assert [each.name for each in due(packages, EVER, 3)] == ["a", "b", "old"]
     assert [each.name for each in due(packages, 300, None)] == ["a", "b", "old"]
+
+
+def test_what_costs_no_look_up_takes_nobodys_turn():
+    packages = [package("a", linked=False), package("b"), package("c"), package("d", linked=False)]
+    assert [each.name for each in due(packages, EVER, 1)] == ["a", "d", "b"]
 
 
 def test_names_fit_in_whichever_registry():
@@ -88,6 +100,22 @@ def test_a_report_is_written_as_problems_are_found_but_not_each_time(tmp_path: P
         "github_problems.json",
         "github_problems.md",
     ]
+
+
+def test_problems_found_before_a_long_wait_are_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(github_report, "_PAUSE", 0.05)
+
+    async def find() -> None:
+        writes = report(tmp_path)
+        for name in ("first", "second"):
+            writes.add(problem(name))
+        assert "second" not in listed(tmp_path)
+        while "second" not in listed(tmp_path):
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(find(), 5))
 
 
 def test_a_report_keeps_other_collections_and_drops_what_left_the_index(tmp_path: Path):

@@ -58,6 +58,7 @@ class Forges:
         self._reset_at = 0.0
         self._secondary: list[dict[str, Any]] = []
         self._forbidden: set[str] = set()
+        self._silent: set[str] = set()
         self._failing: dict[str, int] = {}
         self._counts: Counter[str] = Counter()
         self._sizes: list[int] = []
@@ -117,9 +118,13 @@ class Forges:
         self._left[of] = left
         self._reset_at = time.time() + reset_in
 
-    def secondary(self, times: int, status: int = 403, retry_after: int | None = None) -> None:
-        """The next requests meet the secondary limit; without retry_after only the body says so."""
-        self._secondary += [{"status": status, "retry_after": retry_after}] * times
+    def secondary(
+        self, times: int, status: int = 403, retry_after: int | None = None, words: bool = True
+    ) -> None:
+        """The next requests meet the secondary limit; without retry_after only the body says so,
+        and without words nothing does."""
+        how = {"status": status, "retry_after": retry_after, "words": words}
+        self._secondary += [how] * times
 
     def limited_query(self, times: int) -> None:
         """The next queries are answered 200 with RATE_LIMITED, the limit ending in a second."""
@@ -128,6 +133,10 @@ class Forges:
     def forbid(self, path: str) -> None:
         """GraphQL answers FORBIDDEN for it."""
         self._forbidden.add(path.lower())
+
+    def silence(self, path: str) -> None:
+        """GraphQL answers null for it, without an error."""
+        self._silent.add(path.lower())
 
     def fail_contributors(self, path: str, status: int) -> None:
         """Contributors of this repository are answered so."""
@@ -196,7 +205,7 @@ class Forges:
         after = how["retry_after"]
         headers = () if after is None else (("Retry-After", str(after)),)
         message = "You have exceeded a secondary rate limit. Please wait a few minutes."
-        return _json({"message": message}, how["status"], headers)
+        return _json({"message": message} if how["words"] else {}, how["status"], headers)
 
     def _spend(self, of: str, units: int = 1) -> int | None:
         """What is left after this request, None when nothing was."""
@@ -270,6 +279,8 @@ class Forges:
             return None
         if path.lower() in self._forbidden:
             errors.append({"type": "FORBIDDEN", "path": [alias], "message": "IP allow list"})
+            return None
+        if path.lower() in self._silent:
             return None
         repo = self._find("github", path)
         if repo is None:

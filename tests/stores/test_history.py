@@ -67,6 +67,13 @@ def test_a_day_by_version_read_again_forgets_versions_it_no_longer_has(
     assert numbers(history, by_version=True) == {"2026-09-01 2.0": 7, "2026-09-02 1.0": 1}
 
 
+def test_of_a_day_without_downloads_nothing_stays(history: HistoryStore) -> None:
+    put(history, ("2026-09-01", "", 9), ("2026-09-01", "1.0", 5), ("2026-09-02", "1.0", 1))
+    history.write([PackageDays(API, [], "test", ["2026-09-01"])])
+    assert numbers(history) == {"2026-09-02": 1}
+    assert numbers(history, by_version=True) == {"2026-09-02 1.0": 1}
+
+
 def test_both_levels_stand_side_by_side_and_count_once(history: HistoryStore) -> None:
     put(history, ("2026-09-01", "1.0", 5), ("2026-09-01", "1.1", 6))
     assert numbers(history) == {"2026-09-01": 11}
