@@ -162,6 +162,8 @@ AUTOTHROTTLE_MAX_DELAY = 60
 AUTOTHROTTLE_TARGET_CONCURRENCY = 8.0
 CONCURRENT_REQUESTS = 32
 CONCURRENT_REQUESTS_PER_DOMAIN = 8
+#: Requests taken beyond CONCURRENT_REQUESTS while as many of those only wait for their source.
+HELD_REQUESTS = 256
 
 # --- batches (pyfcrawl.batch) -------------------------------------------------------------------
 

@@ -31,6 +31,12 @@ ALLOWED = {
 #: Settings by which one spider could lift what is set for all.
 THROTTLES = re.compile(r"AUTOTHROTTLE|_RPS$|^DOWNLOAD|^RETRY_AFTER|^SOURCE|MIDDLEWARES$")
 
+#: Of these a spider may lower its own.
+LIMITS = (
+    *("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN", "BATCH_CONCURRENCY"),
+    "HELD_REQUESTS",
+)
+
 
 def defaults() -> dict[str, object]:
     """The settings as they are without an environment."""
@@ -94,5 +100,5 @@ def test_no_spider_lifts_a_limit(settings: dict[str, object]) -> None:
     for spider in spiders:
         own = spider.custom_settings or {}
         assert not list(filter(THROTTLES.search, own)), spider.name
-        for name in ("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN", "BATCH_CONCURRENCY"):
+        for name in LIMITS:
             assert int(own.get(name, 0)) <= int(str(settings[name])), f"{spider.name} {name}"

@@ -15,20 +15,23 @@ from scrapy.http import Response
 
 from pyfcrawl.batch.gate import PausedError, gates_of
 
-#: Requests of sources that have to wait which are taken beyond CONCURRENT_REQUESTS, at most.
-_WAITING = 256
-
 
 class PatientDownloader(Downloader):
-    """Takes further requests while those it has can only wait."""
+    """Takes further requests, up to HELD_REQUESTS, while those it has can only wait."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._held_at_most = crawler.settings.getint("HELD_REQUESTS")
 
     def needs_backout(self) -> bool:
         """See Scrapy."""
         if not super().needs_backout():
             return False
+        if not self._held_at_most:
+            return True
         gates = gates_of(self.crawler)
         held = sum(gates.of(each.url).held for each in self.active)
-        return len(self.active) - min(held, _WAITING) >= self.total_concurrency
+        return len(self.active) - min(held, self._held_at_most) >= self.total_concurrency
 
 
 class OrdinaryDownloadHandler(HTTP11DownloadHandler):

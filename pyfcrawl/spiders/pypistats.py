@@ -61,10 +61,7 @@ class PypistatsSpider(Reporting, Fetching):
     batch_size = 1  # at one request in two seconds a batch would save nothing
     #: No more at once than are needed to keep the pace, those that wait for their turn included:
     #: each package begun is lost with a kill.
-    custom_settings = {
-        "CONCURRENT_REQUESTS": 2,
-        "DOWNLOADER": "scrapy.core.downloader.Downloader",
-    }
+    custom_settings = {"CONCURRENT_REQUESTS": 2, "HELD_REQUESTS": 0}
 
     def __init__(
         self, arguments: Arguments, root: str, index: IndexAddress, state_url: str
