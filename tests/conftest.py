@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.redis_server import ELSEWHERE, RedisElsewhere, RedisPlace, RedisServer, Unavailable
 
 # Examples are not timed: a slow or busy machine proves nothing about the code.
 settings.register_profile("pyfcrawl", deadline=None, print_blob=True)
@@ -30,3 +33,41 @@ for _name in ("NPM_AUTH_TOKEN", "GITHUB_TOKEN", "CLICKHOUSE_PASSWORD", "BIGQUERY
 def root() -> Path:
     """The checkout's directory."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def redis_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[RedisServer | RedisElsewhere]:
+    """The Redis of all tests that don't harm it."""
+    try:
+        server = RedisElsewhere() if ELSEWHERE else RedisServer(tmp_path_factory.mktemp("redis"))
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def redis_place(redis_server: RedisServer | RedisElsewhere) -> Iterator[RedisPlace]:
+    """A part of it that is this test's own."""
+    place = RedisPlace(redis_server)
+    yield place
+    place.clear()
+
+
+@pytest.fixture
+def start_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisServer]]:
+    """Starts servers that are this test's own, to be killed, locked or filled up."""
+    servers: list[RedisServer] = []
+
+    def start(password: str = "", maxmemory: str = "") -> RedisServer:
+        try:
+            servers.append(RedisServer(tmp_path_factory.mktemp("redis"), password, maxmemory))
+        except Unavailable as reason:
+            pytest.skip(str(reason))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.kill()
