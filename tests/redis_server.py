@@ -161,7 +161,7 @@ class RedisPlace:
         """Settings, or an environment, that make a crawl use it."""
         return {"REDIS_URL": self.url, "REDIS_KEY_PREFIX": self.prefix}
 
-    def keys(self) -> list[str]:
+    def all_keys(self) -> list[str]:
         """The names of all keys in it."""
         with contextlib.closing(self.server.client()) as client:
             return sorted(client.scan_iter(f"{self.prefix}:*", count=1000))
@@ -169,7 +169,7 @@ class RedisPlace:
     def clear(self) -> None:
         """Remove all of it, and nothing else."""
         with contextlib.closing(self.server.client()) as client:
-            for key in self.keys():
+            for key in self.all_keys():
                 client.unlink(key)
 
 

@@ -51,8 +51,8 @@ def test_a_place_is_cleared_without_touching_others(
         client.set(f"{mine.prefix}:a", 1)
         client.set(f"{other.prefix}:a", 1)
     mine.clear()
-    assert mine.keys() == []
-    assert other.keys() == [f"{other.prefix}:a"]
+    assert mine.all_keys() == []
+    assert other.all_keys() == [f"{other.prefix}:a"]
     other.clear()
 
 

@@ -186,6 +186,8 @@ def is_passing(error: redis.RedisError) -> bool:
         return False
     if isinstance(error, redis.ConnectionError | redis.TimeoutError):
         return "CERTIFICATE_VERIFY_FAILED" not in str(error)
+    if isinstance(error, redis.exceptions.NoScriptError):
+        return True  # it was restarted between being asked for a script and running it
     return any(f"{word} " in f"{_code(error)} {error}" for word in _PASSING)
 
 
