@@ -116,6 +116,8 @@ class NpmSpider(Searching, Readmes, Downloads):
 
     async def start(self) -> AsyncIterator[Request]:
         """The searches first, unless packages are asked for by name; then the visits."""
+        if await self.share.part() == "over":
+            return
         try:
             await asyncio.to_thread(self._look_up)
         except PyfcrawlError as error:
