@@ -63,6 +63,7 @@ DATA_DIR = str(_project / _env("DATA_DIR", ".pyfcrawl"))
 #: Empty: Typesense when TYPESENSE_HOST is set, else files in DATA_DIR
 #: (`pyfcrawl.addons.DerivedSettings` fills these in).
 INDEX_URL = _env("INDEX_URL", "")
+#: Empty: Redis when REDIS_URL or REDIS_HOST is set, else a file in DATA_DIR.
 STATE_URL = _env("STATE_URL", "")
 #: Downloads day by day; empty: a file in DATA_DIR.
 HISTORY_URL = _env("HISTORY_URL", "")
@@ -76,6 +77,20 @@ TYPESENSE_API_KEY = _env("TYPESENSE_API_KEY", "")
 TYPESENSE_TIMEOUT = _env("TYPESENSE_TIMEOUT", "30")
 #: Seconds that a server which is away or still loading is waited for.
 INDEX_WAIT = _env("INDEX_WAIT", "300")
+#: A Redis that any number of machines share: their state and their budget of requests; empty: none.
+REDIS_URL = _env("REDIS_URL", "")
+#: The same as host or host:port, for one without a password.
+REDIS_HOST = _env("REDIS_HOST", "")
+#: What all keys in it begin with.
+REDIS_KEY_PREFIX = _env("REDIS_KEY_PREFIX", "pyfcrawl")
+#: Seconds that a Redis which is away or still loading is waited for.
+REDIS_WAIT = _env("REDIS_WAIT", "300")
+#: Seconds that one answer of it may take.
+REDIS_TIMEOUT = _env("REDIS_TIMEOUT", "10")
+#: Seconds after which the share of a worker that isn't heard of any more goes to others.
+LEASE_SECONDS = _env("LEASE_SECONDS", "30")
+#: Times that a share is tried before it is given up, and its projects noted as pending.
+LEASE_ATTEMPTS = 5
 ADDONS = {"pyfcrawl.addons.DerivedSettings": 100}
 
 # --- upstream addresses (sources) ---------------------------------------------------------------

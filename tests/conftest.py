@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.stores.typesense_server import ServerElsewhere, TypesenseServer, Unavailable
+from tests.redis_server import ELSEWHERE, RedisElsewhere, RedisPlace, RedisServer, Unavailable
+from tests.stores.typesense_server import ServerElsewhere, TypesenseServer
+from tests.stores.typesense_server import Unavailable as NoTypesense
 
 # Examples are not timed: a slow or busy machine proves nothing about the code.
 settings.register_profile("pyfcrawl", deadline=None, print_blob=True)
@@ -54,7 +56,45 @@ def typesense_server(
             server: TypesenseServer | ServerElsewhere = ServerElsewhere()
         else:
             server = TypesenseServer(tmp_path_factory.mktemp("typesense"))
+    except NoTypesense as reason:
+        pytest.skip(str(reason))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def redis_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[RedisServer | RedisElsewhere]:
+    """The Redis of all tests that don't harm it."""
+    try:
+        server = RedisElsewhere() if ELSEWHERE else RedisServer(tmp_path_factory.mktemp("redis"))
     except Unavailable as reason:
         pytest.skip(str(reason))
     yield server
     server.kill()
+
+
+@pytest.fixture
+def redis_place(redis_server: RedisServer | RedisElsewhere) -> Iterator[RedisPlace]:
+    """A part of it that is this test's own."""
+    place = RedisPlace(redis_server)
+    yield place
+    place.clear()
+
+
+@pytest.fixture
+def start_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisServer]]:
+    """Starts servers that are this test's own, to be killed, locked or filled up."""
+    servers: list[RedisServer] = []
+
+    def start(password: str = "", maxmemory: str = "") -> RedisServer:
+        try:
+            servers.append(RedisServer(tmp_path_factory.mktemp("redis"), password, maxmemory))
+        except Unavailable as reason:
+            pytest.skip(str(reason))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.kill()

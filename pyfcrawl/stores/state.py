@@ -133,15 +133,22 @@ ON CONFLICT (key, name) DO UPDATE SET
 _KEPT_RUNS = 100
 
 
-def open_state(url: str, readonly: bool = False) -> SqliteState:
+def open_state(url: str, readonly: bool = False) -> StateStore:
     """The state store behind `url`, e.g. `sqlite:////var/lib/pyfcrawl/state.db`.
 
-    Raises ConfigurationError for an unknown scheme, StoreError when the file can't be opened.
+    Or `redis://...`, whose query may hold `prefix`, `wait` and `timeout`. Raises
+    ConfigurationError for an unknown scheme, StoreError when it can't be opened.
     """
+    if url.startswith(("redis://", "rediss://", "unix://")):
+        from pyfcrawl.stores.redis_client import RedisAddress
+        from pyfcrawl.stores.redis_state import RedisState
+
+        return RedisState(RedisAddress.parse(url), readonly)
     scheme, _, path = url.partition(":///")
     if scheme != "sqlite" or not path:
         raise ConfigurationError(
-            f"state store {url!r} is not known; give sqlite:///PATH (see DATA_DIR)"
+            f"state store {url.rpartition('@')[2]!r} is not known; give sqlite:///PATH (see "
+            "DATA_DIR) or redis://HOST (see REDIS_URL)"
         )
     return SqliteState(Path(path), readonly)
 

@@ -17,13 +17,13 @@ from pyfcrawl.errors import ConfigurationError, StoreError
 from pyfcrawl.stores.index import Patch
 from pyfcrawl.stores.typesense import TypesenseAddress, TypesenseReader, TypesenseWriter
 from pyfcrawl.stores.typesense_admin import TypesenseAdmin
+from tests.ports import free_port
 from tests.stores.contract import NAME, document, search
 from tests.stores.typesense_server import (
     KEY,
     ServerElsewhere,
     TypesenseServer,
     Unavailable,
-    free_port,
 )
 
 NOWHERE = TypesenseAddress("127.0.0.1", 9, "http", "a-secret-key", 1.0, 0.6)

@@ -6,12 +6,9 @@ restarted. Several test runs, and several workers of one, each have theirs besid
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
 import secrets
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import Any
 import httpx
 
 from pyfcrawl.stores.typesense import TypesenseAddress
+from tests.ports import free_port
 
 #: No other run's server knows it.
 KEY = f"tests-only-{secrets.token_hex(8)}"
@@ -136,19 +134,6 @@ class ServerElsewhere:
 
     def kill(self) -> None:
         """It isn't ours to end."""
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on.
-
-    Below those that the system gives to outgoing connections: one of these would else take it
-    while a server that was killed is on its way up again.
-    """
-    while True:
-        port = random.randrange(10_000, 32_768)
-        with socket.socket() as found, contextlib.suppress(OSError):
-            found.bind(("127.0.0.1", port))
-            return port
 
 
 def _binary() -> Path:
