@@ -19,7 +19,8 @@ from pyfcrawl.errors import StoreError
 from pyfcrawl.stores.redis_client import RedisAddress
 from pyfcrawl.stores.redis_state import RedisState
 from pyfcrawl.stores.state import Cursor, Pending, Run, open_state
-from tests.redis_server import RedisPlace, RedisServer, free_port
+from tests.ports import free_port
+from tests.redis_server import RedisPlace, RedisServer
 
 KEY = "pypi/plone"
 ROOT = Path(__file__).resolve().parents[2]
@@ -207,7 +208,7 @@ def test_processes_write_at_once(state: RedisState, redis_place: RedisPlace) -> 
     writers = [
         subprocess.Popen([sys.executable, "-c", _WRITER, url, name], cwd=ROOT) for name in "ab"
     ]
-    assert [each.wait(60) for each in writers] == [0, 0]
+    assert [each.wait(120) for each in writers] == [0, 0]
     assert state.cursor("k") == Cursor(299, "s")
     pending = state.pending("k")
     assert pending["both"].attempts == 600
