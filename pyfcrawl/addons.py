@@ -19,6 +19,8 @@ _NUMBERS = {
     "DOWNLOAD_TIMEOUT": 0.001,
     "HOST_PATIENCE": 1,
     "INDEX_WAIT": 0,
+    "LEASE_ATTEMPTS": 1,
+    "LEASE_SECONDS": 1,
     "PROGRESS_INTERVAL": 0.1,
     "REDIS_TIMEOUT": 0.001,
     "REDIS_WAIT": 0,
@@ -33,6 +35,7 @@ _NUMBERS = {
 _WHOLE = frozenset(
     {
         *("BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS"),
+        "LEASE_ATTEMPTS",
         *("RSS_DEDUP_TTL_NEW", "RSS_DEDUP_TTL_UPDATE"),
     }
 )
@@ -76,6 +79,17 @@ def derive_settings(settings: BaseSettings) -> None:
     for name, value in derived.items():
         if not settings[name]:
             settings.set(name, value, settings.getpriority(name) or 0)
+    if settings["REDIS_URL"]:
+        _share_runs(settings)
+
+
+def _share_runs(settings: BaseSettings) -> None:
+    """Workers of one run have a scheduler and a keeper that know of each other."""
+    settings.set("SCHEDULER", "pyfcrawl.scheduling.scheduler.LeaseScheduler", "addon")
+    extensions = settings.getdict("EXTENSIONS")
+    if (order := extensions.pop("pyfcrawl.extensions.keeper.Keeper", None)) is not None:
+        extensions["pyfcrawl.extensions.shared_keeper.SharedKeeper"] = order
+        settings.set("EXTENSIONS", extensions, settings.getpriority("EXTENSIONS") or 0)
 
 
 def _redis_url(settings: BaseSettings) -> str:

@@ -87,6 +87,10 @@ REDIS_KEY_PREFIX = _env("REDIS_KEY_PREFIX", "pyfcrawl")
 REDIS_WAIT = _env("REDIS_WAIT", "300")
 #: Seconds that one answer of it may take.
 REDIS_TIMEOUT = _env("REDIS_TIMEOUT", "10")
+#: Seconds after which the share of a worker that isn't heard of any more goes to others.
+LEASE_SECONDS = _env("LEASE_SECONDS", "30")
+#: Times that a share is tried before it is given up, and its projects noted as pending.
+LEASE_ATTEMPTS = 5
 ADDONS = {"pyfcrawl.addons.DerivedSettings": 100}
 
 # --- upstream addresses (sources) ---------------------------------------------------------------

@@ -123,8 +123,8 @@ class Ledger:
 
     @property
     def open(self) -> int:
-        """Projects that are neither done nor failed."""
-        return sum(self._remaining)
+        """Projects that are neither done nor failed; without parts, those of them begun."""
+        return sum(self._remaining) if self._plan.parts else len(self._entries)
 
     @property
     def frontier(self) -> int | None:

@@ -18,7 +18,7 @@ from scrapy import signals as scrapy_signals
 from scrapy.crawler import Crawler
 
 from pyfcrawl import signals
-from pyfcrawl.core.ledger import Ledger, Plan, Visit
+from pyfcrawl.core.ledger import Ledger, Outcome, Plan, Visit
 from pyfcrawl.errors import PyfcrawlError
 from pyfcrawl.extensions.notes import Note, Notes
 from pyfcrawl.stores.state import Cursor, Pending, Run, StateStore, open_state
@@ -106,12 +106,20 @@ class Keeper:
         """Something of these projects ended; when it was the last of one, that is closed."""
         closed = [visit for visit in visits if self._ledger.finish(visit)]
         if closed:
-            self._save()
-            failed = [visit for visit in closed if self._notes.failed(visit)]
-            for note in self._notes.close(closed):
-                self.remember(note.kind, note.values, note.until)
-            send = self._crawler.signals.send_catch_log
-            send(signals.projects_closed, visits=closed, failed=failed)
+            self._close(closed)
+
+    def _close(self, visits: list[str]) -> None:
+        """Save what became of these projects, all work of which has ended."""
+        self._save(self._ledger.take())
+        self._closed(visits)
+
+    def _closed(self, visits: list[str]) -> None:
+        """What became of these projects is saved."""
+        failed = [visit for visit in visits if self._notes.failed(visit)]
+        for note in self._notes.close(visits):
+            self.remember(note.kind, note.values, note.until)
+        send = self._crawler.signals.send_catch_log
+        send(signals.projects_closed, visits=visits, failed=failed)
 
     def more_planned(self, count: int) -> None:
         """A run that goes on found more to visit."""
@@ -149,8 +157,7 @@ class Keeper:
             self.work_failed(visit, "a pipeline stage failed; the log says why")
             self.work_finished([visit])
 
-    def _save(self, etag: str = "") -> None:
-        outcome = self._ledger.take()
+    def _save(self, outcome: Outcome, etag: str = "") -> None:
         frontier = self._ledger.frontier
         now = int(time.time())
         failed = {
@@ -208,9 +215,7 @@ class Keeper:
         """Close the account: a run that ended vouches for its listing, any run leaves a record."""
         self._stats.set_value("pyfcrawl/open", self._ledger.open)
         if self._ledger.open == 0 and reason == "finished":
-            self._save(etag=self._plan.etag)
-            self._take_over()
-            self._settle()
+            self._vouch()
         self._judge(reason, getattr(spider, "root_setting", "PYPI_ROOT"))
         if self._state is None:
             return
@@ -222,6 +227,12 @@ class Keeper:
             self._state.close()
         except PyfcrawlError as error:
             self._stats.set_value(_ERROR, str(error))
+
+    def _vouch(self) -> None:
+        """All that was planned is done: cursors stand at its end."""
+        self._save(self._ledger.take(), etag=self._plan.etag)
+        self._take_over()
+        self._settle()
 
     def _take_over(self) -> None:
         """Collections rebuilt beside others serve now: their cursors take over too."""
@@ -238,7 +249,10 @@ class Keeper:
             return
         if self._plan.final and not self._stats.get_value("pyfcrawl/switched"):
             return  # what it saw was thrown away
-        for kind, keys in self._plan.settled.items():
+        self._forget_settled(self._plan)
+
+    def _forget_settled(self, plan: Plan) -> None:
+        for kind, keys in plan.settled.items():
             self.forget(kind, keys)
 
     def _judge(self, reason: str, root_setting: str) -> None:

@@ -80,7 +80,13 @@ class IndexPipeline:
         self._clean = True
 
     async def open_spider(self) -> None:
-        """Open the index and make the collections of the run."""
+        """Open the index and make the collections of the run. Raises CloseSpider."""
+        asked = self._crawler.signals.send_catch_log_async(
+            signals.index_opening, dont_log=CloseSpider
+        )
+        for _, answer in await asked:
+            if isinstance(answer, CloseSpider):
+                raise answer
         arguments = getattr(self._crawler.spider, "arguments", None)
         self._profiles = {each.collection: each for each in arguments.profiles} if arguments else {}
         try:

@@ -72,6 +72,11 @@ class NpmSpider(Searching, Readmes, Downloads):
         self._scores: dict[str, dict[str, float]] = {}
         self._names: list[str] | None = None
 
+    @property
+    def divisible(self) -> bool:
+        """See Reporting."""
+        return True
+
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **given: str) -> NpmSpider:
         """Read settings and arguments. Raises ConfigurationError for bad ones."""
@@ -116,10 +121,16 @@ class NpmSpider(Searching, Readmes, Downloads):
 
     async def start(self) -> AsyncIterator[Request]:
         """The searches first, unless packages are asked for by name; then the visits."""
+        part = await self.share.part()
+        if part == "over":
+            return
         try:
             await asyncio.to_thread(self._look_up)
         except PyfcrawlError as error:
             raise self.fatal(str(error)) from None
+        if part == "join":
+            self.share.begin()
+            return
         discovered: list[str] = []
         if self._discovers:
             profiles = [each.profile for each in self._selections]
@@ -179,16 +190,20 @@ class NpmSpider(Searching, Readmes, Downloads):
         size = min(self.batch_size, _PART) if self.batch_size > 1 else _PART
         parts = [names[start : start + size] for start in range(0, len(names), size)]
         scopes = {each.key: each.scope for each in self._selections}
-        self.send(
-            signals.run_planned, plan=Plan([Part(len(each)) for each in parts], scopes=scopes)
-        )
-        engine = self.crawler.engine
+        plan = Plan([Part(len(each)) for each in parts], scopes=scopes)
+        self.send(signals.run_planned, plan=plan)
+        self.share.begin()
         for number, part in enumerate(parts):
-            if engine is not None and engine.needs_backout():
-                await self.crawler.signals.wait_for(scrapy_signals.scheduler_empty)
-            targets = [self._target(Visit(number, 0, name)) for name in part]
-            for request in self.fetch(targets, "packuments", label=f"packuments-{number}"):
+            await self.room()
+            visits = [Visit(number, 0, name) for name in part]
+            scores = {
+                str(visit): found for visit in visits if (found := self._scores.get(visit.name))
+            }
+            targets = [self._target(visit) for visit in visits]
+            label = f"packuments-{number}"
+            for request in self.fetch(targets, "packuments", label, scores, shared=True):
                 yield request
+        await self.share.planned(plan)
 
     def _target(self, visit: Visit) -> Target:
         etag, _ = self._in_step(visit.name)
@@ -208,7 +223,10 @@ class NpmSpider(Searching, Readmes, Downloads):
         return None
 
     async def packuments(self, response: BatchResponse, context: Context) -> AsyncIterator[Output]:
-        """Packuments: items for what the index lacks, requests for the READMEs of new versions."""
+        """Packuments: items for what the index lacks, requests for the READMEs of new versions.
+
+        `context` has what the search scored each package by.
+        """
         self.count("visited", len(response.unchanged))
         self.send(signals.work_finished, visits=[each.key for each in response.unchanged])
         for target in response.gone:
@@ -233,17 +251,19 @@ class NpmSpider(Searching, Readmes, Downloads):
                 self._visited(target, [])
             else:
                 changed.append((target, packument))
-        async for output in self._changed(changed):
+        async for output in self._changed(changed, context):
             yield output
 
-    async def _changed(self, changed: list[tuple[Target, Packument]]) -> AsyncIterator[Output]:
+    async def _changed(
+        self, changed: list[tuple[Target, Packument]], scores: Context
+    ) -> AsyncIterator[Output]:
         try:
             known = await asyncio.to_thread(self._known, [each.name for _, each in changed])
         except PyfcrawlError as error:
             raise self.fatal(str(error)) from None
         new: list[PackageItem] = []
         for target, packument in changed:
-            for item in self._visit(target, packument, known, new):
+            for item in self._visit(target, packument, known, scores.get(target.key, {}), new):
                 yield item
         stand_ins = {target.key: each.readme for target, each in changed if each.readme}
         for request in self.with_readmes(new, stand_ins):
@@ -271,7 +291,12 @@ class NpmSpider(Searching, Readmes, Downloads):
         return not packument.unpublished and selection.wants(name, packument.keywords)
 
     def _visit(
-        self, target: Target, packument: Packument, known: Known, new: list[PackageItem]
+        self,
+        target: Target,
+        packument: Packument,
+        known: Known,
+        scores: Mapping[str, float],
+        new: list[PackageItem],
     ) -> Iterator[Output]:
         """Items for one package; versions that need their README first go to `new`."""
         name = packument.name
@@ -287,7 +312,7 @@ class NpmSpider(Searching, Readmes, Downloads):
             packument,
             {each.collection: known[each.collection].get(package, {}) for each in matching},
             target.key,
-            self._scores.get(name, {}),
+            dict(scores),
         )
         new += changes.fetch
         yield from self._visited(target, changes.items + items, len(changes.fetch))

@@ -95,6 +95,8 @@ class RssSpider(Visiting, ReadingFeeds):
 
     async def start(self) -> AsyncIterator[Request]:
         """The feeds, then what they name; with `poll` again and again until the run is stopped."""
+        if await self.share.part() == "over":
+            return
         loop = asyncio.get_running_loop()
         while True:
             next_poll = loop.time() + self.arguments.poll
