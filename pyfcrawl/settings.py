@@ -225,6 +225,7 @@ SPIDER_MIDDLEWARES = {
 EXTENSIONS = {
     "pyfcrawl.extensions.keeper.Keeper": 100,
     "pyfcrawl.extensions.progress.ProgressReport": 200,
+    "pyfcrawl.scheduling.budget.SharedBudget": 300,  # does nothing without Redis
     "scrapy.extensions.logstats.LogStats": None,  # ProgressReport says it better
     "scrapy.extensions.remote_control.RemoteControl": None,  # opens a port nobody asked for
 }
