@@ -239,18 +239,10 @@ def _run_table(runs: list[Run]) -> list[RenderableType]:
         [
             output.moment(run.started).removesuffix(" UTC"),
             output.plain(run.spider),
-            _duration(run.ended - run.started),
+            output.span(run.ended - run.started),
             *(f"{run.counts.get(name, 0):,}" for name in _COUNTS),
             Text(output.plain(run.reason), "" if run.reason == "finished" else "yellow"),
         ]
         for run in runs
     ]
     return [output.table(headings, rows, right=headings[2:-1])]
-
-
-def _duration(seconds: int) -> str:
-    minutes, rest = divmod(max(0, seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,}h {minutes:02}m"
-    return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"

@@ -139,10 +139,11 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
     def enqueue_request(self, request: Request) -> bool:
         """See Scrapy: to the queue in Redis, if it is for any worker; else to this one's own."""
         shared = request.meta.pop(SHARED_WORK, False)
-        if shared and self.divided and visits_of(request):
+        visits = visits_of(request) if shared and self.divided else []
+        if visits:
             assert self._worker is not None
             identifier = self._crawler.request_fingerprinter.fingerprint(request).hex()
-            self._worker.push(identifier, self.queue.encode(request))
+            self._worker.push(identifier, self.queue.encode(request), len(visits))
             return True
         return bool(self._local.enqueue_request(request))
 
@@ -173,9 +174,9 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         assert self._worker is not None
         try:
             answer = await self._worker.claim(self._about())
-            await asyncio.to_thread(
-                self.server.sadd, runs.open_runs_key(self._address.prefix), self._name
-            )
+            if answer != "over":
+                key = runs.open_runs_key(self._address.prefix)
+                await asyncio.to_thread(self.server.sadd, key, self._name)
         except redis.RedisError as error:
             raise self._no_way(str(explain(error, self._address))) from None
         except StoreError as error:
