@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ _NUMBERS = {
     "HOST_PATIENCE": 1,
     "INDEX_WAIT": 0,
     "PROGRESS_INTERVAL": 0.1,
+    "REMOVE_LIMIT": 0,
     "RENDER_TIMEOUT": 0.001,
     "RENDER_WORKERS": 0,
     "RETRY_AFTER_MAX": 0,
@@ -28,6 +30,8 @@ _NUMBERS = {
     "RSS_DEDUP_TTL_UPDATE": 0,
     "TYPESENSE_TIMEOUT": 0.001,
 }
+#: Those that have an upper end, too.
+_MOST = {"REMOVE_LIMIT": 100}
 _WHOLE = frozenset(
     {
         *("BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS"),
@@ -100,6 +104,8 @@ def _check_number(name: str, value: Any, least: float, kind: type[int] | type[fl
     if not usable:
         what = "a whole number" if kind is int else "a number"
         raise ConfigurationError(f"{name}={value} is not {what} of {least} or more")
+    if float(value) > _MOST.get(name, math.inf):
+        raise ConfigurationError(f"{name}={value} is not a number from {least} to {_MOST[name]}")
 
 
 def _check_root(name: str, value: str) -> None:

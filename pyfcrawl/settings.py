@@ -76,6 +76,8 @@ TYPESENSE_API_KEY = _env("TYPESENSE_API_KEY", "")
 TYPESENSE_TIMEOUT = _env("TYPESENSE_TIMEOUT", "30")
 #: Seconds that a server which is away or still loading is waited for.
 INDEX_WAIT = _env("INDEX_WAIT", "300")
+#: Percent of a collection's packages that a run may remove without being told to.
+REMOVE_LIMIT = _env("REMOVE_LIMIT", "20")
 ADDONS = {"pyfcrawl.addons.DerivedSettings": 100}
 
 # --- upstream addresses (sources) ---------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from scrapy import Spider
@@ -19,6 +19,7 @@ from scrapy.crawler import Crawler
 
 from pyfcrawl import signals
 from pyfcrawl.core.ledger import Ledger, Plan, Visit
+from pyfcrawl.core.removals import is_held
 from pyfcrawl.errors import PyfcrawlError
 from pyfcrawl.extensions.notes import Note, Notes
 from pyfcrawl.stores.state import Cursor, Pending, Run, StateStore, open_state
@@ -71,6 +72,7 @@ class Keeper:
             (keeper.more_planned, signals.more_planned),
             (keeper.remember, signals.remember),
             (keeper.forget, signals.forget),
+            (keeper.removals_settled, signals.removals_settled),
             (keeper.item_lost, scrapy_signals.item_dropped),
             (keeper.item_lost, scrapy_signals.item_error),
             (keeper.spider_idle, scrapy_signals.spider_idle),
@@ -99,7 +101,8 @@ class Keeper:
         """Something of a project failed for good."""
         self._ledger.fail(visit, reason)
         self._notes.fail(visit)
-        if not reason.startswith("stale"):  # waiting for a cache is nobody's mistake
+        # Waiting, for a cache or for the end of the run, is nobody's mistake.
+        if not (reason.startswith("stale") or is_held(reason)):
             self._first_failure = self._first_failure or f"{Visit.parse(visit).name}: {reason}"
 
     def work_finished(self, visits: Sequence[str]) -> None:
@@ -142,6 +145,26 @@ class Keeper:
         except Exception as error:
             logger.warning("%s is not forgotten: %s", kind, error)
 
+    def removals_settled(
+        self, removed: Collection[str], left: Mapping[str, Collection[str]]
+    ) -> None:
+        """Nothing waits any more for removals, but where they are left: those were too many."""
+        judged = set(removed).union(*left.values())
+        for key in self._plan.scopes if judged else ():
+            settled = self._waiting(key) & judged.difference(left.get(key.partition("/")[2], ()))
+            self._advance(key, None, {}, settled)
+            self._pending[key] -= settled
+        self._count_pending()
+
+    def _waiting(self, key: str) -> set[str]:
+        """Names pending for nothing but a removal that is held."""
+        try:
+            pending = self._state.pending(key) if self._state else {}
+        except PyfcrawlError as error:
+            self._stop(error)
+            return set()
+        return {name for name, each in pending.items() if is_held(each.reason)}
+
     def item_lost(self, item: Any, **_: Any) -> None:
         """An item that no stage answered for (dropped on the way, or a stage raised)."""
         visit = getattr(item, "visit", "")
@@ -157,8 +180,9 @@ class Keeper:
             visit.name: Pending(visit.serial, reason, now)
             for visit, reason in outcome.failed.items()
         }
-        if failed:
-            self._stats.inc_value("pyfcrawl/failed", len(failed))
+        mistakes = sum(not is_held(reason) for reason in outcome.failed.values())
+        if mistakes:
+            self._stats.inc_value("pyfcrawl/failed", mistakes)
         moved = frontier is not None and (frontier != self._saved or bool(etag))
         for key, scope in self._plan.scopes.items():
             settled = self._pending[key].intersection(outcome.done)
@@ -199,7 +223,9 @@ class Keeper:
         self._stats.set_value("pyfcrawl/pending", len(names))
 
     def spider_idle(self) -> None:
-        """Nothing is left to do: say so when all of it went well."""
+        """Nothing is left to do: say so, and whether all of it went well."""
+        if self._plan.scopes and self._state is not None and not self._ledger.open:
+            self._crawler.signals.send_catch_log(signals.removals_due)
         bad = sum(self._stats.get_value(f"pyfcrawl/{name}", 0) for name in ("failed", "refused"))
         if self._plan.scopes and not (self._ledger.open or bad or self._stats.get_value(_ERROR)):
             self._crawler.signals.send_catch_log(signals.run_clean)
