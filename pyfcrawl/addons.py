@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from scrapy.settings import BaseSettings
 
 from pyfcrawl import __version__
+from pyfcrawl.core.overdue import limits
 from pyfcrawl.errors import ConfigurationError
 
 #: Settings that are numbers, with the least value that makes sense.
@@ -18,8 +19,11 @@ _NUMBERS = {
     "BATCH_CONCURRENCY": 1,
     "BATCH_MAX_BODY": 1,
     "DOWNLOAD_TIMEOUT": 0.001,
+    "HEARTBEAT": 0.1,
     "HOST_PATIENCE": 1,
     "INDEX_WAIT": 0,
+    "METRICS_PORT": 0,
+    "MONITOR_FAILURE_RATE": 0,
     "PROGRESS_INTERVAL": 0.1,
     "REMOVE_LIMIT": 0,
     "RENDER_TIMEOUT": 0.001,
@@ -31,10 +35,12 @@ _NUMBERS = {
     "TYPESENSE_TIMEOUT": 0.001,
 }
 #: Those that have an upper end, too.
-_MOST = {"REMOVE_LIMIT": 100}
+_MOST = {"METRICS_PORT": 65535, "MONITOR_FAILURE_RATE": 100, "REMOVE_LIMIT": 100}
+#: Those that may be empty, for 0.
+_OFF = frozenset({"METRICS_PORT"})
 _WHOLE = frozenset(
     {
-        *("BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS"),
+        *("BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS", "METRICS_PORT"),
         *("RSS_DEDUP_TTL_NEW", "RSS_DEDUP_TTL_UPDATE"),
     }
 )
@@ -81,9 +87,11 @@ def check_settings(settings: BaseSettings) -> None:
     """Raise ConfigurationError for a setting of ours that can't be used, naming it."""
     rates = settings.getdict("SOURCE_RATES")
     for name, least in (_NUMBERS | dict.fromkeys(rates.values(), 0)).items():
-        _check_number(name, settings[name], least, int if name in _WHOLE else float)
+        value = 0 if name in _OFF and settings[name] == "" else settings[name]
+        _check_number(name, value, least, int if name in _WHOLE else float)
     for name in settings.getdict("SOURCE_CONCURRENCY").values():
         _check_number(name, settings[name], 1, int)
+    limits(str(settings["OVERDUE_AFTER"]))
     try:
         settings.getbool("IMAGE_PROBE")
     except ValueError:

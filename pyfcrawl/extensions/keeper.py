@@ -22,26 +22,11 @@ from pyfcrawl.core.ledger import Ledger, Plan, Visit
 from pyfcrawl.core.removals import is_held
 from pyfcrawl.errors import PyfcrawlError
 from pyfcrawl.extensions.notes import Note, Notes
-from pyfcrawl.stores.state import Cursor, Pending, Run, StateStore, open_state
+from pyfcrawl.stores.state import Cursor, Pending, StateStore, open_state
 
 logger = logging.getLogger(__name__)
 
 _ERROR = "pyfcrawl/error"
-
-#: Counters under `pyfcrawl/` that the record of a run keeps.
-COUNTS = (
-    "visited",
-    "matched",
-    "written",
-    "updated",
-    "unchanged",
-    "removed",
-    "refused",
-    "failed",
-    "pending",
-    "open",
-    "gaps",
-)
 
 
 class Keeper:
@@ -56,7 +41,6 @@ class Keeper:
         self._pending: dict[str, set[str]] = {}
         self._notes = Notes()
         self._saved: int | None = None
-        self._started = int(time.time())
         self._first_failure = ""
 
     @classmethod
@@ -231,7 +215,7 @@ class Keeper:
             self._crawler.signals.send_catch_log(signals.run_clean)
 
     def spider_closed(self, spider: Spider, reason: str) -> None:
-        """Close the account: a run that ended vouches for its listing, any run leaves a record."""
+        """Close the account: a run that ended vouches for its listing."""
         self._stats.set_value("pyfcrawl/open", self._ledger.open)
         if self._ledger.open == 0 and reason == "finished":
             self._save(etag=self._plan.etag)
@@ -240,14 +224,7 @@ class Keeper:
         self._judge(reason, getattr(spider, "root_setting", "PYPI_ROOT"))
         if self._state is None:
             return
-        counts = {name: self._stats.get_value(f"pyfcrawl/{name}", 0) for name in COUNTS}
-        collections = ",".join(key.partition("/")[2] for key in self._plan.scopes)
-        run = Run(spider.name, collections, self._started, int(time.time()), reason, counts)
-        try:
-            self._state.record(run)
-            self._state.close()
-        except PyfcrawlError as error:
-            self._stats.set_value(_ERROR, str(error))
+        self._state.close()
 
     def _take_over(self) -> None:
         """Collections rebuilt beside others serve now: their cursors take over too."""

@@ -119,6 +119,7 @@ class IndexPipeline:
     def _open(self) -> None:
         self._writer = open_writer(self._address)
         self._serving.open(self._writer)
+        self._stats.set_value("pyfcrawl/documents_before", self._serving.documents(self._writer))
 
     async def close_spider(self) -> None:
         """Close the index; every item has been answered by now."""
@@ -139,6 +140,7 @@ class IndexPipeline:
         self._tell(obstacle)
         if self._serving.rebuilt and not obstacle:
             self._stats.set_value("pyfcrawl/switched", True)
+        self._stats.set_value("pyfcrawl/documents", self._serving.documents(self._writer))
 
     def _tell(self, line: str) -> None:
         """Make the run a failure, unless it is one already."""

@@ -48,6 +48,11 @@ class Serving:
             if self._recreate:
                 self.rebuilt[collection] = build_beside(writer, collection)
 
+    def documents(self, writer: IndexWriter) -> dict[str, int]:
+        """How many documents each collection has. Raises StoreError."""
+        found = {name: writer.collection(name) for name in self.profiles}
+        return {name: info.documents for name, info in found.items() if info is not None}
+
     def finish(self, writer: IndexWriter, clean: bool, written: bool) -> str:
         """Put new versions to serve, or throw them away; returns why not, "" if all is well.
 
