@@ -91,6 +91,8 @@ REDIS_TIMEOUT = _env("REDIS_TIMEOUT", "10")
 LEASE_SECONDS = _env("LEASE_SECONDS", "30")
 #: Times that a share is tried before it is given up, and its projects noted as pending.
 LEASE_ATTEMPTS = 5
+#: Percent of a collection's packages that a run may remove without being told to.
+REMOVE_LIMIT = _env("REMOVE_LIMIT", "20")
 ADDONS = {"pyfcrawl.addons.DerivedSettings": 100}
 
 # --- upstream addresses (sources) ---------------------------------------------------------------
@@ -226,6 +228,9 @@ EXTENSIONS = {
     "pyfcrawl.extensions.keeper.Keeper": 100,
     "pyfcrawl.extensions.progress.ProgressReport": 200,
     "pyfcrawl.scheduling.budget.SharedBudget": 300,  # does nothing without Redis
+    "pyfcrawl.extensions.metrics.CrawlMetrics": 300,
+    "pyfcrawl.extensions.monitors.Monitors": 400,
+    "pyfcrawl.extensions.records.RunRecord": 900,  # behind all that have a say in how it ended
     "scrapy.extensions.logstats.LogStats": None,  # ProgressReport says it better
     "scrapy.extensions.remote_control.RemoteControl": None,  # opens a port nobody asked for
 }
@@ -251,6 +256,19 @@ IMAGE_PROBE = _env("IMAGE_PROBE", "False")
 
 # --- what a run says ----------------------------------------------------------------------------
 
+#: Seconds between signs of life of a run; one that misses three of them counts as died.
+HEARTBEAT = 30
+#: What started a run, for its record: `schedule` for the timetable.
+RUN_BY = _env("RUN_BY", "")
+#: Without a run that ended well for so long a source is overdue; one not named never is.
+OVERDUE_AFTER = _env("OVERDUE_AFTER", "pypi=3h,rss=10m,npm=2d,github=9d,pypistats=9d")
+#: Where Prometheus finds the numbers of a run; no port: nowhere.
+METRICS_PORT = _env("METRICS_PORT", "0")
+METRICS_HOST = _env("METRICS_HOST", "127.0.0.1")
+#: Percent of a run's visits that may fail before a monitor says so.
+MONITOR_FAILURE_RATE = _env("MONITOR_FAILURE_RATE", "5")
+SPIDERMON_ENABLED = True
+SPIDERMON_SPIDER_CLOSE_MONITORS = ("pyfcrawl.extensions.monitors.RunMonitors",)
 LOG_LEVEL = _env("LOG_LEVEL", "INFO")
 LOG_VERSIONS = ()
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
