@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,20 +60,28 @@ def test_a_wrong_password_is_one_line(
         assert "s3cret" not in done.stderr + done.stdout
 
 
+def stands_still(up: Upstream) -> bool:
+    """Whether nobody asks for anything, for two seconds."""
+    before = up.counters["requests"]
+    time.sleep(2)
+    return up.counters["requests"] == before
+
+
 def test_a_redis_that_goes_away_during_a_crawl_is_waited_for(
     tmp_path: Path, start_redis: Callable[..., RedisServer]
 ) -> None:
+    """With the state alone there, as for those whose runs aren't shared."""
     server = start_redis(password="s3cret")
     with Upstream(Registry(Generated(4000, 200, releases=2)), latency=0.1) as up:
-        project = Project(tmp_path / "data", up.root, REDIS_URL=server.url, BATCH_SIZE="50")
+        project = Project(tmp_path / "data", up.root, STATE_URL=server.url, BATCH_SIZE="50")
         run = project.start("crawl", "pypi", "-a", "profile=plone")
         with server.client() as client:
             wait_for(lambda: client.exists("pyfcrawl:state:cursors"))
-        back = threading.Timer(4, server.start)
         server.kill()
-        back.start()
+        wait_for(lambda: stands_still(up), 60)
+        assert run.poll() is None
+        assert server.start()
         _, log = run.communicate(timeout=120)
-        back.join()
         assert run.returncode == 0, log[-3000:]
         assert log.count("waiting up to 300 s") == log.count("is back after") == 1
         assert "s3cret" not in log
