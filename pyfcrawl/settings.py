@@ -7,6 +7,7 @@ A setting may be given on the command line (`-s NAME=VALUE`), in the environment
 from __future__ import annotations
 
 import os
+from importlib import resources
 from pathlib import Path
 
 from dotenv import load_dotenv
@@ -18,6 +19,16 @@ load_dotenv(_project / ".env")
 
 def _env(name: str, default: str) -> str:
     return os.environ.get(name, "").strip() or default
+
+
+def _profiles_file() -> str:
+    """The project's own profiles.yaml, or the one packed into a wheel or an egg.
+
+    An egg is a zip file, so its path is no file's; `load_profiles` knows how to read it.
+    """
+    ours = _project / "profiles.yaml"
+    packed = resources.files("pyfcrawl") / "profiles.yaml"
+    return str(packed if packed.is_file() and not ours.is_file() else ours)
 
 
 def _pypi_root() -> str:
@@ -53,7 +64,7 @@ WARN_ON_GENERATOR_RETURN_VALUE = False  # parses each callback's source: a sixth
 
 # --- which ecosystem (spiders, commands) --------------------------------------------------------
 
-PROFILES_FILE = str(Path(_env("PROFILES_FILE", str(_project / "profiles.yaml"))))
+PROFILES_FILE = str(Path(_env("PROFILES_FILE", "") or _profiles_file()))
 DEFAULT_PROFILE = _env("DEFAULT_PROFILE", "plone")
 
 # --- where things are kept (stores) -------------------------------------------------------------
