@@ -65,6 +65,8 @@ def loads(text: bytes | str) -> dict[str, Any]:
             for name, values in told.get("headers", [])
         }
         told["body"] = _unpacked(told["body"]) if "body" in told else b""
+        if "_class" in told:  # would have Scrapy import whatever it names
+            raise ValueError("it names a class")
     except (msgspec.DecodeError, TypeError, ValueError, AttributeError, zlib.error) as error:
         raise StoreError(
             f"a request in the queue can't be read ({error}); 'scrapy manage queue purge' drops "

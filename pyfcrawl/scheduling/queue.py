@@ -8,7 +8,7 @@ it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
@@ -36,7 +36,8 @@ class Exchange:
 
     `pushes` are (id, request as `encode` gives it); `acks` ids that are done, `failures` ids with
     the reason why they are not, `returns` ids not begun, `holds` ids still worked on. `want` is how
-    many more it takes. `plan`, once all of a plan is pushed, says so and keeps it.
+    many more it takes. `plan`, once all of a plan is pushed, says so and keeps it. `sizes` says of
+    those pushed or done how many projects they stand for, where it isn't one.
     """
 
     pushes: Sequence[Push] = ()
@@ -46,6 +47,7 @@ class Exchange:
     holds: Sequence[str] = ()
     want: int = 0
     plan: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 class Standing(msgspec.Struct):
@@ -141,7 +143,7 @@ class LeaseQueue(Base):  # type: ignore[misc]
         self._call(scripts.STEP_BACK, self.worker)
 
     def revive(self) -> int:
-        """Send what was given up back to the queue; how much that was."""
+        """Send what was given up back to the queue, unless the run is ending; how much that was."""
         return int(self._call(scripts.REVIVE))
 
     def about(self) -> dict[str, str]:

@@ -139,10 +139,11 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
     def enqueue_request(self, request: Request) -> bool:
         """See Scrapy: to the queue in Redis, if it is for any worker; else to this one's own."""
         shared = request.meta.pop(SHARED_WORK, False)
-        if shared and self.divided and visits_of(request):
+        visits = visits_of(request) if shared and self.divided else []
+        if visits:
             assert self._worker is not None
             identifier = self._crawler.request_fingerprinter.fingerprint(request).hex()
-            self._worker.push(identifier, self.queue.encode(request))
+            self._worker.push(identifier, self.queue.encode(request), len(visits))
             return True
         return bool(self._local.enqueue_request(request))
 
@@ -173,20 +174,27 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         assert self._worker is not None
         try:
             answer = await self._worker.claim(self._about())
-            await asyncio.to_thread(
-                self.server.sadd, runs.open_runs_key(self._address.prefix), self._name
-            )
+            if answer != "over":
+                key = runs.open_runs_key(self._address.prefix)
+                await asyncio.to_thread(self.server.sadd, key, self._name)
         except redis.RedisError as error:
             raise self._no_way(str(explain(error, self._address))) from None
         except StoreError as error:
             raise self._no_way(str(error)) from None
         if answer == "over":
             logger.info("Another worker has done all of it")
-        elif answer == "join":
-            about = await asyncio.to_thread(self.queue.about)
+        else:
+            await self._enter(joining=answer == "join")
+        return answer
+
+    async def _enter(self, joining: bool) -> None:
+        """Learn what other workers of the run know of it."""
+        about = await asyncio.to_thread(self.queue.about)
+        if self.divided and self._crawler.stats is not None:
+            self._crawler.stats.set_value("pyfcrawl/run", about["id"])
+        if joining:
             self._joined = runs.read_plan(about["plan"])
             logger.info("Joining a run that %s planned", about["host"])
-        return answer
 
     def _about(self) -> dict[str, str | int]:
         spider = self._crawler.spider
@@ -195,6 +203,7 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
             "spider": spider.name,
             "label": runs.label(spider.name, getattr(spider, "arguments", None)),
             "host": socket.gethostname(),
+            "id": uuid.uuid4().hex[:12],
         }
         return about if self.divided else about | {"alone": 1}
 

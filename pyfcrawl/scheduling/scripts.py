@@ -19,6 +19,9 @@ KEYS = (
     *("dead", "workers"),
 )
 
+#: A rate is taken over so many spans of so many milliseconds, and the one that is not over yet.
+SPAN, SPANS = 10_000, 7
+
 _BEGIN = """
 local run, waiting, bodies, leased, owners, delayed = unpack(KEYS, 1, 6)
 local tries, reasons, seen, dead, workers = unpack(KEYS, 7)
@@ -51,6 +54,11 @@ for _, id in ipairs(left) do
   redis.call('SREM', seen, id)
 end
 redis.call('DEL', waiting, delayed)
+local requests, projects = unpack(redis.call('HMGET', run, 'requests', 'projects'))
+if requests then
+  local kept = redis.call('SCARD', seen)
+  redis.call('HSET', run, 'requests', kept, 'projects', math.floor(projects * kept / requests))
+end
 redis.call('HSET', run, 'planner', worker, 'until', now + term)
 return 'plan'
 """
@@ -58,12 +66,23 @@ return 'plan'
 
 #: Everything that a worker has to tell and to ask, at once. ARGV[1]: JSON, see queue.Exchange.
 #: Returns JSON, see queue.Standing; "" when there is no such run (any more).
+#:
+#: The run's hash counts requests, those done, projects and those visited. Of each of the last
+#: spans of SPAN milliseconds in which anything was done, `before:N` holds which one it was and what
+#: had been done before it, for a rate (see overview).
 EXCHANGE = (
     _BEGIN
+    + f"local SPAN, SPANS = {SPAN}, {SPANS}\n"
     + """
 if redis.call('EXISTS', run) == 0 then return '' end
 local told = cjson.decode(ARGV[1])
 local worker = told.worker
+
+local function projects(id) return told.sizes and told.sizes[id] or 1 end
+
+local function count(name, number)
+  if number > 0 then redis.call('HINCRBY', run, name, number) end
+end
 
 local function mine(id) return redis.call('HGET', owners, id) == worker end
 
@@ -88,17 +107,29 @@ for _, each in ipairs(told.pushes) do
     redis.call('HSET', bodies, each[1], each[2])
     redis.call('RPUSH', waiting, each[1])
     redis.call('SADD', seen, each[1])
-    redis.call('HINCRBY', run, 'requests', 1)
+    count('requests', 1)
+    count('projects', projects(each[1]))
   end
 end
+local done, visited = 0, 0
 for _, id in ipairs(told.acks) do
   if mine(id) then
     let_go(id)
     redis.call('HDEL', bodies, id)
     redis.call('HDEL', tries, id)
     redis.call('HDEL', reasons, id)
-    redis.call('HINCRBY', run, 'done', 1)
+    done, visited = done + 1, visited + projects(id)
   end
+end
+if done > 0 then
+  local span = math.floor(now / SPAN)
+  local was = redis.call('HMGET', run, 'span', 'done', 'visited')
+  if was[1] ~= tostring(span) then
+    local before = span .. ' ' .. (was[2] or 0) .. ' ' .. (was[3] or 0)
+    redis.call('HSET', run, 'span', span, 'before:' .. span % SPANS, before)
+  end
+  count('done', done)
+  count('visited', visited)
 end
 for _, each in ipairs(told.failures) do
   if mine(each[1]) then came_back(each[1], each[2], told.delay) end
@@ -185,11 +216,12 @@ redis.call('ZREM', workers, ARGV[1])
 """
 )
 
-#: Sends the dead back to the queue. Returns how many.
+#: Sends the dead back to the queue. Returns how many; of a run that is being ended none, as their
+#: projects are noted as pending just then.
 REVIVE = (
     _BEGIN
     + """
-if redis.call('EXISTS', run) == 0 then return 0 end
+if redis.call('EXISTS', run) == 0 or redis.call('HEXISTS', run, 'closer') == 1 then return 0 end
 local ids = redis.call('HKEYS', dead)
 for _, id in ipairs(ids) do
   redis.call('RPUSH', waiting, id)

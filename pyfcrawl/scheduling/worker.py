@@ -29,7 +29,7 @@ _SOON, _SELDOM = 0.02, 0.5
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 5.0
 
 #: Requests that wait to be told before a planner is made to wait, and how many go at once.
-_OUTBOX, _PUSHED = 200, 50
+_OUTBOX, PUSHED = 200, 50
 
 #: Seconds that an exchange under way is waited for in the end.
 _LAST_WORD = 10.0
@@ -37,10 +37,11 @@ _LAST_WORD = 10.0
 
 @dataclass(slots=True)
 class Lease:
-    """A request that is worked on, and those of its projects that are not done yet."""
+    """A request that is worked on, how many projects it is for, and those not done yet."""
 
     id: str
     visits: set[str]
+    size: int
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class Outbox:
     acks: list[str] = field(default_factory=list)
     failures: list[tuple[str, str]] = field(default_factory=list)
     returns: list[str] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.pushes or self.acks or self.failures or self.returns)
@@ -123,9 +125,10 @@ class Worker:
 
     # --- what the scheduler says --------------------------------------------------------------
 
-    def push(self, identifier: str, text: str) -> None:
-        """A request for whichever worker has time for it."""
+    def push(self, identifier: str, text: str, size: int) -> None:
+        """A request, for so many projects, for whichever worker has time for it."""
         self._outbox.pushes.append((identifier, text))
+        self._outbox.sizes[identifier] = size
         self._wake.set()
 
     async def room(self) -> None:
@@ -146,7 +149,8 @@ class Worker:
 
     def lease(self, identifier: str, visits: Iterable[str]) -> None:
         """Work begins on a request, for these projects."""
-        lease = Lease(identifier, set(visits))
+        open_ = set(visits)
+        lease = Lease(identifier, open_, len(open_))
         self._leases[identifier] = lease
         self._lease_of.update(dict.fromkeys(lease.visits, lease))
 
@@ -160,6 +164,7 @@ class Worker:
             if not lease.visits:
                 del self._leases[lease.id]
                 self._outbox.acks.append(lease.id)
+                self._outbox.sizes[lease.id] = lease.size
                 self._wake.set()
 
     def refuse(self, identifier: str, reason: str) -> None:
@@ -214,15 +219,17 @@ class Worker:
 
     async def _exchange(self) -> Standing | None:
         box, self._outbox = self._outbox, Outbox()
-        self._outbox.pushes = box.pushes[_PUSHED:]
+        self._outbox.pushes = box.pushes[PUSHED:]
+        self._outbox.sizes = {each: box.sizes.pop(each) for each, _ in self._outbox.pushes}
         what = Exchange(
-            pushes=box.pushes[:_PUSHED],
+            pushes=box.pushes[:PUSHED],
             acks=box.acks,
             failures=box.failures,
             returns=box.returns,
             holds=list(self._leases),
             want=self._most - len(self._leases) if self.working and not self._leaving else 0,
             plan="" if self._outbox.pushes else self._plan,
+            sizes=box.sizes,
         )
         standing: Standing | None = await self._patiently(self._queue.exchange, what)
         if standing is None:
@@ -298,7 +305,8 @@ class Worker:
 
     def _say_goodbye(self, finished: bool) -> None:
         box = self._outbox
-        self._queue.exchange(Exchange(box.pushes, box.acks, box.failures, box.returns))
+        what = Exchange(box.pushes, box.acks, box.failures, box.returns, sizes=box.sizes)
+        self._queue.exchange(what)
         self.closed = finished and self._queue.close()
         if not self.closed:
             self._queue.step_back()

@@ -92,3 +92,8 @@ def test_what_json_has_no_form_for_is_refused_before_it_is_queued():
 def test_anything_else_is_told_in_one_line(text):
     with pytest.raises(StoreError, match="purge"):
         codec.loads(text)
+
+
+def test_a_request_that_names_a_class_is_refused():
+    with pytest.raises(StoreError, match="names a class"):
+        codec.loads('{"url": "https://pypi.example/", "_class": "os.system"}')

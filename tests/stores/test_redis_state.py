@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -214,6 +215,23 @@ def test_processes_write_at_once(state: RedisState, redis_place: RedisPlace) -> 
     assert pending["both"].attempts == 600
     assert len(pending) == 601
     assert len(state.recall("k")) == 600
+
+
+def test_a_user_needs_no_more_than_the_documentation_says(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    line = re.search(r"`ACL SETUSER (.+?)`", (ROOT / "docs" / "redis.md").read_text())
+    assert line is not None
+    server = start_redis()
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", *line[1].split())
+        client.acl_setuser("default", enabled=False)
+    name, secret = re.match(r"(\w+) .*>(\S+)", line[1]).groups()  # type: ignore[union-attr]
+    address = RedisAddress(f"redis://{name}:{secret}@127.0.0.1:{server.port}", wait=5)
+    with closing(RedisState(address)) as state:
+        fill(state)
+        state.forget("k", ["a"])
+        assert (set(state.recall("k")), len(state.pending(KEY))) == ({"b"}, 1)
 
 
 @pytest.mark.parametrize("readonly", [True, False])
