@@ -153,7 +153,8 @@ class Copy:
             unseen.difference_update(each["identifier"] for each in batch)
             unseen_packages.difference_update(each["package_id"] for each in batch)
         for gone in chunks(sorted(unseen), _BATCH):
-            self._remove(gone)
+            # Not seen once is not gone: a server may have been on its way up again.
+            self._remove([each for each in gone if self._writer.get(self._source, each) is None])
         for each in unseen_packages:
             del self._packages[each]
         return self._changes

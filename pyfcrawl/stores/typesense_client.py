@@ -32,6 +32,9 @@ _CATCHING_UP_DELAY = 1.0
 
 #: A server that answered so many seconds ago has not been restarted since.
 _TRUSTED = 1.0
+#: After a failure documents are counted, so many seconds apart, until nothing moves any more.
+_SETTLING = 1.5
+_COUNTS = 6
 #: Deleting an alias that nobody has changes nothing, but is a write like any other.
 _BARRIER = "/aliases/pyfcrawl-has-no-such-alias"
 
@@ -117,6 +120,7 @@ class Connection:
         self._closed = threading.Event()
         #: When the server last answered, by the monotonic clock; long ago if it has to catch up.
         self._answered = -math.inf
+        self._failed = False
         self._tells_status = True
         # It tells of every single request, at INFO.
         quiet = logging.getLogger("httpx")
@@ -149,9 +153,11 @@ class Connection:
                 answer = self._send_once(method, path, params, content)
             except _PassingError as error:
                 self._answered = -math.inf
+                self._failed = True
                 patience.wait(str(error))
             else:
                 self._answered = time.monotonic()
+                self._failed = False
                 return answer
 
     def json(
@@ -200,7 +206,24 @@ class Connection:
         end = logged
         while queued and logged - queued < end:
             patience.wait(f"{queued} writes are still to be loaded", _CATCHING_UP_DELAY)
+            self._failed = True
             logged, queued = self._log()
+        if self._failed:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Wait for the write that the server took off its log last: it is counted nowhere."""
+        before = None
+        for _ in range(_COUNTS if self._tells_status else 0):
+            try:
+                text = self._send_once("GET", "/collections", None, None)
+                now = {each["name"]: each["num_documents"] for each in msgspec.json.decode(text)}
+            except (RequestError, _RefusedKeyError, msgspec.DecodeError, LookupError, TypeError):
+                return
+            if now == before:
+                return
+            before = now
+            self.pause(_SETTLING)
 
     def _pass_barrier(self) -> None:
         """Write what changes nothing: the server takes writes off its log in their order.

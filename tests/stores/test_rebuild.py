@@ -630,6 +630,28 @@ def test_a_server_killed_in_the_middle_is_waited_for(tmp_path: Path) -> None:
         server.kill()
 
 
+def test_what_is_not_seen_once_is_not_gone(writer: IndexWriter) -> None:
+    """A server on its way up again may list a part of its documents only."""
+    serve(writer, "live")
+    fill(writer, packages=8)
+    before = content(writer, "live")
+    passes = 0
+
+    class Forgetful:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(writer, name)
+
+        def iterate(self, collection: str, *fields: Any) -> Iterator[Document]:
+            nonlocal passes
+            passes += 1
+            seen = writer.iterate(collection, *fields)
+            return (each for each in seen if passes != 2 or each["name"] not in ("p001", "p004"))
+
+    rebuilt(Forgetful())  # type: ignore[arg-type]
+    assert passes > 2
+    assert content(writer, "live") == before
+
+
 # --- a crawl's new version ---------------------------------------------------------------------
 
 

@@ -417,6 +417,32 @@ def test_a_refused_release_does_not_hide_its_package(writer: IndexWriter) -> Non
     assert texts_of(search(writer)) == ["a 1.0"]
 
 
+def test_what_is_written_by_an_alias_is_sent_under_the_true_name(
+    writer: IndexWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that starts takes its log in by several threads, one for each name: what came by an
+    alias may be taken in, and dropped, before the alias is there."""
+    assert isinstance(writer, TypesenseWriter)
+    writer.create(f"{NAME}-1")
+    writer.alias(NAME, f"{NAME}-1")
+    connection = writer._server.connection
+    send, paths = connection.send, []
+
+    def noted(method: str, path: str, *rest: Any) -> str:
+        if "/documents" in path and method != "GET":
+            paths.append(path)
+        return send(method, path, *rest)
+
+    monkeypatch.setattr(connection, "send", noted)
+    given = document("a")
+    writer.upsert(NAME, [given, document("b")])
+    writer.patch(NAME, [Patch(given["package_id"], {"github_stars": 7})])
+    writer.delete(NAME, [given["identifier"]])
+    writer.delete_packages(NAME, [document("b")["package_id"]])
+    assert len(paths) >= 4
+    assert all(each.startswith(f"/collections/{NAME}-1/") for each in paths)
+
+
 def test_a_large_import_goes_in_parts(writer: IndexWriter) -> None:
     writer.create(NAME)
     text = "words and more words " * 100_000
