@@ -49,10 +49,10 @@ _THINGS = (
     *("tagging", "webhook", "mailer", "preview", "versioning", "quota", "archive", "feedback"),
 )
 _LEADS = (
-    "Lets editors manage a {0} without leaving the page they are on.",
-    "A {0} for content that changes every day and must not be lost.",
-    "Adds a {0} to your site, with permissions, translations and an API.",
-    "Everything an intranet needs of a {0}, tested on sites with a million objects.",
+    "Lets editors manage every {0} without leaving the page they are on.",
+    "The {0} for content that changes every day and must not be lost.",
+    "Adds one {0} or many to your site, with permissions, translations and an API.",
+    "Everything an intranet needs of its {0}, tested on sites with a million objects.",
 )
 
 README = """# {name}
@@ -151,6 +151,7 @@ def documents(plan: Plan) -> list[Document]:
         each["first_upload_timestamp"] = made[0]["upload_timestamp"]
     if plan.name == "plone.api":
         made.append(_document(plan, "4.0.0a1", NOW - 3 * DAY, False, random))
+        made[-1] |= {key: made[0][key] for key in ("release_count", "first_upload_timestamp")}
         made[-2 - 3] |= {"yanked": True, "yanked_reason": "Breaks sites with <b>folders</b>"}
     return made
 
@@ -180,7 +181,7 @@ def _document(plan: Plan, version: str, uploaded: int, latest: bool, random: Ran
         lead=_LEADS[len(plan.name) % len(_LEADS)].format(plan.thing),
         version=version,
     )
-    readme = digest(text if plan.number % 9 else "A short note.", "text/markdown")
+    readme = digest(text if plan.number % 9 != 4 else "A short note.", "text/markdown")
     return build_document(
         plan.registry, plan.name, version, _metadata(plan, version), listing, None, readme
     )
