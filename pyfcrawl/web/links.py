@@ -39,6 +39,10 @@ class Links:
         """All that is known of a package, as JSON."""
         return self.to(f"/raw/{reference(document)}")
 
+    def badge(self, document: Document, kind: str) -> str:
+        """A badge of a package: its `version`, `health`, downloads of a `month`."""
+        return self.to(f"/badge/{document['name']}/{kind}")
+
     def person(self, name: str) -> str:
         """A person's page."""
         return self.to("/person", [("name", name)])

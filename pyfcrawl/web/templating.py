@@ -78,6 +78,7 @@ class Templates:
             "profile": profile,
             "links": self.links(profile),
             "path": request.scope["path"],
+            "origin": self._options.site_url or str(request.base_url).rstrip("/"),
             **context,
         }
         page = self._environment.get_template(name).render(values)
