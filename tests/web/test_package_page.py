@@ -31,8 +31,8 @@ def test_everything_is_on_the_page(site: TestClient) -> None:
     assert headings == [each.split(" ")[0] for each in SECTIONS]
     assert page.text("//div[@class='install']/code") == "pip install plone.api"
     figures = page.text("//header//dl[@class='figures']")
-    assert "Latest stable 3.7.0 1 month ago" in figures
-    assert "Latest pre-release 4.0.0a1 3 days ago" in figures
+    assert "Latest stable3.7.0 1 month ago" in figures
+    assert "Latest pre-release4.0.0a1 3 days ago" in figures
     assert "86" in page.text("//aside[@aria-label='Facts']")
     assert [words(e.xpath("span")[0]) for e in page.all("//ul[@class='avatars']/li")] == [
         *("ada", "bo", "carla", "dmitri", "eun-ji")
