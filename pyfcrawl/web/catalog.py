@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pyfcrawl.core.names import package_id
@@ -38,8 +38,11 @@ REGISTRIES = ("pypi", "npm")
 #: Reading calls at once; a waiting one costs nothing, a running one shares the interpreter.
 _THREADS = 8
 _RUNS = 100
-#: Counts that are remembered, and for how many seconds.
-_MOST_COUNTS, _FRESH = 2000, 60.0
+#: Searches that are remembered, some 40 kB each at most, and for how many seconds.
+_MOST_GLIMPSES, _FRESH = 1000, 60.0
+_LONG = frozenset(
+    ("description", "first_chapter", "main_content", "changelog", "urls", "requires_dist")
+)
 #: Seconds that a page waits for what it can do without.
 _MOMENT = 0.5
 
@@ -121,7 +124,7 @@ class Catalog:
         self._history_url = history_url
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="catalog")
         self._reader: IndexReader | None = None
-        self._counts: Recent[SearchResult] = Recent(_MOST_COUNTS, _FRESH)
+        self._glimpses: Recent[SearchResult] = Recent(_MOST_GLIMPSES, _FRESH)
         self._keeper = Keeper(self.reader, self._last_run)
 
     def reader(self) -> IndexReader:
@@ -149,13 +152,14 @@ class Catalog:
         """As IndexReader.search. Raises QueryError."""
         return await self._in_thread(lambda: self.reader().search(profile.collection, query))
 
-    async def counts(self, profile: Profile, query: Query) -> SearchResult:
-        """As `search` for a query that asks for no hits; known for a minute once counted."""
-        key = (profile.collection, query.text, tuple(query.filters), tuple(query.facets))
-        found = self._counts.get(key)
+    async def glimpse(self, profile: Profile, query: Query) -> SearchResult:
+        """As `search`, but hits lack their long texts, and it may be from up to a minute ago."""
+        key = (profile.collection, replace(query, filters=tuple(query.filters)))
+        found = self._glimpses.get(key)
         if found is None:
-            found = await self.search(profile, query)
-            self._counts.put(key, found)
+            whole = await self.search(profile, query)
+            found = replace(whole, hits=[_without_texts(each) for each in whole.hits])
+            self._glimpses.put(key, found)
         return found
 
     async def package(self, profile: Profile, registry: str, name: str) -> Package | None:
@@ -245,6 +249,10 @@ class Catalog:
         """When the last run ended, Unix seconds."""
         with closing(open_state(self._state_url, readonly=True)) as state:
             return next((run.ended for run in state.runs(1)), 0)
+
+
+def _without_texts(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name not in _LONG}
 
 
 def _rank(release: Document) -> tuple[str, str]:

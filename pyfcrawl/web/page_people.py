@@ -12,7 +12,7 @@ from pyfcrawl.stores.index import Document
 from pyfcrawl.web.overview import person_key
 from pyfcrawl.web.site import Site
 
-_MOST_PEOPLE = 200
+_MOST_PEOPLE = 100
 _MOST_PACKAGES = 500
 _LONGEST_NAME = 200
 

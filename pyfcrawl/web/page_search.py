@@ -113,7 +113,7 @@ async def _nothing() -> None:
 async def _hits(site: Site, profile: Profile, asked: Asked) -> dict[str, Any]:
     """The page of hits."""
     now = site.options.now()
-    found = await site.catalog.search(profile, asked.query(now))
+    found = await site.catalog.glimpse(profile, asked.query(now))
     pages = -(-found.found // PER_PAGE)
     return {
         "found": found,
@@ -137,7 +137,7 @@ async def _facets(site: Site, profile: Profile, asked: Asked, links: Links) -> l
     ]
     if asked.archived:
         queries.append(asked.counts((), now, "archived"))
-    results = await asyncio.gather(*(site.catalog.counts(profile, each) for each in queries))
+    results = await asyncio.gather(*(site.catalog.glimpse(profile, each) for each in queries))
     counts = {name: pairs for each in results for name, pairs in each.facets.items()}
     totals = [each.found for each in results[1 + len(chosen) :]]
     everything = totals[-1] if asked.archived else results[0].found

@@ -6,7 +6,7 @@ links and typing mistakes show something.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from starlette.datastructures import QueryParams
@@ -125,13 +125,13 @@ class Asked:
 
     def counts(self, names: Iterable[str], now: float, without: str = "") -> Query:
         """Counts of some facets, and of all hits, as if nothing was chosen of one facet."""
-        return self._counted(self.filters(now, without), [FACETS[name] for name in names])
+        return self._counted(self.filters(now, without), tuple(FACETS[name] for name in names))
 
     def count_with(self, condition: Filter, without: str, now: float) -> Query:
         """How many hits there are with another condition in the place of one."""
         return self._counted([*self.filters(now, without), condition], ())
 
-    def _counted(self, filters: list[Filter], facets: Sequence[str]) -> Query:
+    def _counted(self, filters: list[Filter], facets: tuple[str, ...]) -> Query:
         """On a page so far behind that no hits have to be put in order and fetched."""
         return Query(self.text, filters, page=BEYOND, per_page=1, facets=facets)
 
