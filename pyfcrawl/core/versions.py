@@ -43,6 +43,12 @@ def sort_key(version: str) -> str:
     return _invalid_key(version) if parsed is None else _valid_key(parsed)
 
 
+def natural_key(version: str, registry: str = "pypi") -> str:
+    """Text that sorts as people count versions: 2.9 before 2.10, 2.0rc1 just before 2.0."""
+    key: str = version_fields(version, registry)["version_sortable"]
+    return key[1:]  # without the digit that sets pre-releases apart
+
+
 def version_fields(version: str, registry: str = "pypi") -> dict[str, Any]:
     """The document fields derived from a version alone, by the rules of its registry.
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 
 from pyfcrawl.core.document import problem_with_fields
-from pyfcrawl.core.versions import latest, sort_key, version_fields
+from pyfcrawl.core.versions import latest, natural_key, sort_key, version_fields
 
 NUMBERS = st.one_of(
     st.integers(0, 3),
@@ -246,3 +246,10 @@ def test_latest_is_what_packaging_puts_first(releases):
     rank = {each: (not yanked, *expected(each)) for each, yanked in releases.items()}
     assert rank[chosen] == max(rank.values())
     assert latest(dict(reversed(releases.items()))) == chosen
+
+
+def test_natural_order_is_that_of_people() -> None:
+    order = ["junk", "0.9", "1.0.dev1", "1.0a2", "1.0", "1.0.post1", "2.1", "2.9", "2.10", "2.10.1"]
+    assert sorted(reversed(order), key=natural_key) == order
+    npm = ["1.0.0-alpha.2", "1.0.0-alpha.10", "1.0.0", "1.9.0", "1.10.0"]
+    assert sorted(reversed(npm), key=lambda each: natural_key(each, "npm")) == npm
