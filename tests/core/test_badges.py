@@ -85,8 +85,10 @@ def test_texts_are_short_and_visible(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("score", "colour"),
-    [(100, "brightgreen"), (80, "brightgreen"), (79, "green"), (60, "green"), (40, "yellow")]
-    + [(20, "orange"), (19, "red"), (0, "red")],
+    [
+        *[(100, "brightgreen"), (80, "brightgreen"), (79, "green"), (60, "green")],
+        *[(40, "yellow"), (20, "orange"), (19, "red"), (0, "red")],
+    ],
 )
 def test_health(score: int, colour: str) -> None:
     assert badges.health({"health_score": score}) == Badge(
