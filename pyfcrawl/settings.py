@@ -78,6 +78,16 @@ TYPESENSE_TIMEOUT = _env("TYPESENSE_TIMEOUT", "30")
 INDEX_WAIT = _env("INDEX_WAIT", "300")
 ADDONS = {"pyfcrawl.addons.DerivedSettings": 100}
 
+# --- the site (scrapy serve) --------------------------------------------------------------------
+
+#: Where the site listens; 0.0.0.0 for all addresses of the machine.
+SERVE_HOST = _env("SERVE_HOST", "127.0.0.1")
+SERVE_PORT = _env("SERVE_PORT", "8080")
+#: The address people know the site by, for links in feeds and badges; empty: that of each request.
+SITE_URL = _env("SITE_URL", "")
+#: Whether a proxy of ours is in front, whose X-Forwarded-* headers tell who asks.
+TRUST_PROXY = _env("TRUST_PROXY", "False")
+
 # --- upstream addresses (sources) ---------------------------------------------------------------
 
 #: Root of the package registry: an address under which /simple/ and /pypi/NAME/json answer.

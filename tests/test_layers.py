@@ -45,6 +45,10 @@ READING = {
         *("Query", "Filter", "Operator", "SearchResult"),
     },
     "pyfcrawl.stores.state": {"open_state", "StateReader", "Cursor", "Pending", "Run"},
+    "pyfcrawl.stores.history": {"open_history", "HistoryReader", "CountedDay", "Total"},
+    "pyfcrawl.stores.standing": {
+        *("Gap", "GAPS", "gaps_of", "Standing", "standing", "runs_of"),
+    },
 }
 
 #: Pure rooms take what they need as arguments, so these modules mean nothing good there.
@@ -160,15 +164,16 @@ def _clocks(tree: ast.AST, room: str) -> Iterator[str]:
 
 
 def _open_states(tree: ast.AST, room: str) -> Iterator[str]:
-    """Rooms that only read must say so when they open the state."""
+    """Rooms that only read must say so when they open the state or the history."""
     if room in UNBOUND | {"stores"} or "stores" in MAY_IMPORT[room]:
         return
     for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "open_state"):
+        opened = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+        if not isinstance(node, ast.Call) or opened not in ("open_state", "open_history"):
             continue
         flag = {each.arg: each.value for each in node.keywords}.get("readonly")
         if not (isinstance(flag, ast.Constant) and flag.value is True):
-            yield f"line {node.lineno}: {room} opens the state without readonly=True"
+            yield f"line {node.lineno}: {room} calls {opened} without readonly=True"
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -232,6 +237,10 @@ BAD = (
     ("middlewares", "from pyfcrawl.signals import work_failed"),
     ("web.x", "from pyfcrawl.items import PackageItem"),
     ("web.x", "from pyfcrawl.stores.index import open_writer"),
+    ("web.x", "from pyfcrawl.stores.history import HistoryStore"),
+    ("web.x", "from pyfcrawl.stores.history import open_history\nopen_history(url)"),
+    ("web.x", "from pyfcrawl.spiders.gaps import Windows"),
+    ("web.x", "import scrapy"),
     ("extensions.x", "import pyfcrawl.settings"),
     ("commands.x", "from pyfcrawl import settings"),
     ("commands.x", "from pyfcrawl.settings import DATA_DIR"),
@@ -269,6 +278,8 @@ GOOD = (
     ("pipelines.x", "from pyfcrawl.stores.index import open_writer"),
     ("extensions.x", "from pyfcrawl.stores.state import open_state\nopen_state(url)"),
     ("commands.x", "from pyfcrawl.stores.state import open_state\nopen_state(url)"),
+    ("web.x", "from pyfcrawl.stores.history import open_history\nopen_history(u, readonly=True)"),
+    ("web.x", "from pyfcrawl.stores.standing import Standing\nimport starlette"),
     ("commands.x", "from pyfcrawl.spiders.pypi import PypiSpider\nimport scrapy"),
     ("commands.x", "from pyfcrawl.addons import place_files"),
     ("settings", "import os\nfrom pyfcrawl import __version__\nhome = os.environ['HOME']"),

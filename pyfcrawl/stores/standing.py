@@ -1,0 +1,115 @@
+"""How a collection stands: how much is indexed, how far it is in step, what is still missing.
+
+Read from the index and the state by whoever shows it, a command or a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+from pyfcrawl.core.profiles import Profile
+from pyfcrawl.stores.index import CollectionInfo, IndexReader
+from pyfcrawl.stores.state import Cursor, Pending, Run, StateReader
+
+#: Kind of the state's memory under which gaps are noted.
+GAPS = "gaps"
+
+#: The registry whose listing cursors and pending names are about.
+_REGISTRY = "pypi"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What a collection may have missed of a feed: all published between two moments.
+
+    `since` is the newest entry of the poll before, `until` the oldest of that at `noted`; all
+    Unix seconds.
+    """
+
+    collection: str
+    feed: str
+    since: int
+    until: int
+    noted: int
+
+    @property
+    def key(self) -> str:
+        """Under which it is noted; another for each, so that a later one is not settled with it."""
+        return f"{self.collection}/{self.feed}/{self.until}"
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """The gap as JSON values."""
+        return asdict(self)
+
+
+def gaps_of(state: StateReader, collections: Collection[str]) -> dict[str, Gap]:
+    """The gaps noted for these collections by their keys, oldest first."""
+    found: dict[str, Gap] = {}
+    for key, value in state.recall(GAPS).items():
+        try:
+            gap = Gap(**value)
+        except TypeError:  # noted by another version
+            continue
+        if gap.collection in collections:
+            found[key] = gap
+    return dict(sorted(found.items(), key=lambda each: (each[1].since, each[0])))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a collection stands; `valid` tells whether its cursor still vouches for it.
+
+    `collection` is the name it was asked for by, which may be an alias of the one in `info`.
+    """
+
+    collection: str
+    profile: Profile | None
+    info: CollectionInfo | None
+    cursor: Cursor | None
+    valid: bool
+    pending: dict[str, Pending]
+    gaps: list[Gap]
+
+    @property
+    def behind(self) -> int:
+        """Serials between the cursor and the newest known."""
+        return max(0, self.cursor.newest - self.cursor.serial) if self.cursor else 0
+
+
+def standing(
+    collection: str, profile: Profile | None, reader: IndexReader, state: StateReader
+) -> Standing:
+    """How the collection (of a profile, if it has one) stands."""
+    info = reader.collection(collection)
+    key = f"{_REGISTRY}/{collection}"
+    cursor = state.cursor(key)
+    if info and cursor is None and info.name != collection:  # an alias
+        cursor = state.cursor(f"{_REGISTRY}/{info.name}")
+        key = f"{_REGISTRY}/{info.name}" if cursor else key
+    valid = bool(info and cursor and _vouches(cursor, info, profile))
+    names = {collection} | ({info.name} if info else set())
+    gaps = list(gaps_of(state, names).values())
+    return Standing(collection, profile, info, cursor, valid, state.pending(key), gaps)
+
+
+def _vouches(cursor: Cursor, info: CollectionInfo, profile: Profile | None) -> bool:
+    """Whether the cursor was kept for this collection and the classifiers of today."""
+    fingerprint, _, rest = cursor.scope.partition(":")
+    same = profile is None or fingerprint == profile.fingerprint()
+    return same and rest.partition(":")[0] == info.generation
+
+
+def runs_of(standings: Iterable[Standing], state: StateReader, limit: int) -> list[Run]:
+    """The last runs that any of the collections took part in, newest first."""
+    names: set[str] = set()
+    for each in standings:
+        names |= {each.collection} | ({each.info.name} if each.info else set())
+    return list(islice(_fitting(state, names), limit))
+
+
+def _fitting(state: StateReader, names: set[str]) -> Iterator[Run]:
+    return (run for run in state.runs(100) if names & set(run.collections.split(",")))

@@ -1,0 +1,13 @@
+"""Badges as SVG."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute
+
+from pyfcrawl.web.catalog import Catalog
+from pyfcrawl.web.options import SiteOptions
+
+
+def routes(catalog: Catalog, options: SiteOptions) -> list[BaseRoute]:
+    """Where these are answered."""
+    return []
