@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from pyfcrawl.core.classifiers import bare
+
 Period = Literal["total", "month", "week"]
 Units = Literal["international_system", "abbreviation", "none"]
 
@@ -62,6 +64,7 @@ class Badge:
     right: str
     right_colour: str = COLOURS["blue"]
     left_colour: str = COLOURS["grey"]
+    is_unknown: bool = False
 
 
 def downloads(document: Mapping[str, Any], period: Period, units: Units) -> Badge:
@@ -102,25 +105,21 @@ def framework(document: Mapping[str, Any], name: str) -> Badge | None:
         *(document.get("python_versions") or ()),
     ]
     fitting = [label.rpartition(" ") for label in labels]
-    fitting = [each for each in fitting if spelled_alike(each[0], name)]
+    fitting = [each for each in fitting if bare(each[0]) == bare(name)]
     if not fitting:
         return None
     written, _, newest = fitting[-1]  # both lists are in rising order
     return Badge(shown(written), shown(newest))
 
 
-def spelled_alike(one: str, other: str) -> bool:
-    """Whether two names of frameworks differ in case and separators only."""
-    return _bare(one) == _bare(other)
-
-
-def _bare(name: str) -> str:
-    return re.sub(r"[\s._-]+", "", name.lower())
-
-
 def unknown(left: str) -> Badge:
     """A badge for something that is not known of a package."""
-    return Badge(shown(left), "unknown", COLOURS["lightgrey"])
+    return Badge(shown(left), "unknown", COLOURS["lightgrey"], is_unknown=True)
+
+
+def undeclared(name: str) -> Badge:
+    """A badge for a framework that a package names no version of."""
+    return Badge(shown(name), "not declared", COLOURS["lightgrey"])
 
 
 def not_found(left: str) -> Badge:

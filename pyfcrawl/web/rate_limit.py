@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 MINUTE = 60.0
@@ -18,7 +17,10 @@ MINUTE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a client has left: `reset` is in Unix seconds, `wait` in seconds, 0 when it may go on."""
+    """What a client has left.
+
+    `reset` is in Unix seconds, `wait` in seconds, 0 when it may go on.
+    """
 
     limit: int
     remaining: int
@@ -66,28 +68,12 @@ class RateLimit:
         return len(self._minutes)
 
 
-def client_of(peer: str, forwarded: Sequence[str], proxies: int) -> str:
-    """Who asks: `peer` is the other end of the connection.
-
-    `forwarded` are the values of X-Forwarded-For, one for each header. Anybody can send such a
-    header, so only what our own `proxies` have added to its end counts: the address that the
-    outermost of them was talking to. If there are fewer, or what stands there is no address, it is
-    the peer.
-    """
-    addresses = [each.strip() for value in forwarded for each in value.split(",")]
-    if not 0 < proxies <= len(addresses):
-        return _network(peer)
-    return _network(addresses[-proxies]) or _network(peer)
-
-
-def _network(address: str) -> str:
-    """The address, of IPv6 its network; "" for what is none."""
+def client_of(address: str) -> str:
+    """Whose requests those from an address are: its own, or for IPv6 its network's."""
     try:
-        parsed = ipaddress.ip_address(address.strip("[]").partition("%")[0])
-    except ValueError:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:  # a socket of the machine, where all come through
         return ""
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is None:
-            return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
-        parsed = parsed.ipv4_mapped
-    return str(parsed)
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))

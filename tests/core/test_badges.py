@@ -1,3 +1,5 @@
+"""What badges say: numbers, colours, texts."""
+
 from __future__ import annotations
 
 import re
@@ -97,7 +99,7 @@ def test_health(score: int, colour: str) -> None:
 
 
 def test_what_is_not_known_is_grey() -> None:
-    assert badges.health({}) == Badge("health", "unknown", COLOURS["lightgrey"])
+    assert badges.health({}) == Badge("health", "unknown", COLOURS["lightgrey"], is_unknown=True)
     assert badges.downloads({}, "month", "none").right == "unknown"
     assert badges.downloads({"download_last_month": 0}, "month", "none").right == "0"
 
