@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from msgspec import UNSET, field
+from msgspec import UNSET, Meta, field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -39,7 +39,7 @@ class DownloadsAsked(OfPackage, kw_only=True):
 
     first: FirstDay = field(name="from", default=UNSET)
     last: LastDay = field(name="to", default=UNSET)
-    by_version: bool = False
+    by_version: Annotated[bool, Meta(description="A number for each version of a day")] = False
 
 
 async def _package(site: Site, asked: OfPackage) -> Package:

@@ -19,7 +19,8 @@ MOST_DAYS = 366
 Name = Annotated[
     str, Meta(min_length=1, max_length=214, description="Name, in any spelling; npm's with scope")
 ]
-Registry = Literal["pypi", "npm"]
+RegistryName = Literal["pypi", "npm"]
+Registry = Annotated[RegistryName, Meta(description="Where it is from")]
 ProfileName = Annotated[
     str, Meta(min_length=1, max_length=100, description="Name of a profile, see `/api/v1/profiles`")
 ]
@@ -46,7 +47,10 @@ SORTS = {
     "added": "first_upload_timestamp",
     "name": "name_sortable",
 }
-Sort = Literal["relevance", "health", "downloads", "stars", "newest", "added", "name"]
+Sort = Annotated[
+    Literal["relevance", "health", "downloads", "stars", "newest", "added", "name"],
+    Meta(description="In which order"),
+]
 
 #: What `released` may be -> days.
 RELEASED = {"30d": 30, "1y": 365, "3y": 1096}
@@ -98,12 +102,14 @@ class Conditions(Parameters, kw_only=True):
     """Which packages."""
 
     q: Annotated[str, Meta(max_length=200, description="Words; typing errors are forgiven")] = ""
-    registry: Annotated[tuple[Registry, ...], Meta(max_length=2)] = ()
+    registry: Annotated[
+        tuple[RegistryName, ...], Meta(max_length=2, description="Where packages are from")
+    ] = ()
     framework: Annotated[Values, Meta(description="e.g. `Plone 6.1`; of several any will do")] = ()
     python: Annotated[Values, Meta(description="e.g. `3.12`")] = ()
     license: Annotated[Values, Meta(description="SPDX expression, e.g. `MIT`")] = ()
-    keyword: Values = ()
-    classifier: Values = ()
+    keyword: Annotated[Values, Meta(description="A keyword, as written")] = ()
+    classifier: Annotated[Values, Meta(description="A trove classifier, whole")] = ()
     scope: Annotated[Values, Meta(description="npm scope, e.g. `@plone`")] = ()
     archived: Annotated[
         Literal["yes", "no"] | UnsetType, Meta(description="Whether the repository is archived")

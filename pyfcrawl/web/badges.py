@@ -18,7 +18,7 @@ from starlette.responses import Response
 from pyfcrawl.core import badges
 from pyfcrawl.core.badges import Badge, Period, Units
 from pyfcrawl.core.classifiers import framework_named
-from pyfcrawl.web.asked import Name, Registry
+from pyfcrawl.web.asked import Name, RegistryName
 from pyfcrawl.web.catalog import Package
 from pyfcrawl.web.endpoints import Endpoint, Handler, Site
 from pyfcrawl.web.lookup import in_any_profile
@@ -48,7 +48,7 @@ class OfAnyProfile(Parameters, kw_only=True):
     name: Name
     profile: Annotated[str, Meta(max_length=100, description="Only this profile")] = ""
     registry: Annotated[
-        Registry | UnsetType, Meta(description="Without: npm for names with a scope, else pypi")
+        RegistryName | UnsetType, Meta(description="Without: npm for names with a scope, else pypi")
     ] = UNSET
 
 
@@ -63,7 +63,10 @@ class OfFramework(OfAnyProfile, kw_only=True):
 class Personalized(OfAnyProfile, kw_only=True):
     """A badge of downloads to one's liking."""
 
-    period: Literal["total", "month", "week", "TOTAL", "MONTH", "WEEK"] = "total"
+    period: Annotated[
+        Literal["total", "month", "week", "TOTAL", "MONTH", "WEEK"],
+        Meta(description="All downloads known, or those of 30 or 7 days"),
+    ] = "total"
     units: Annotated[
         Literal[
             "international_system",

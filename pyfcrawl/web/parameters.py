@@ -40,6 +40,10 @@ def read(kind: type[P], path: Mapping[str, Any], query: QueryParams) -> P:
     known = {each.encode_name for each in msgspec.structs.fields(kind)}
     given: dict[str, Any] = {}
     for name in query:
+        if name in path:
+            raise ParameterError(
+                f"{_shown(name)} is in the path already: leave it out of the query"
+            )
         values = [each for each in query.getlist(name) if each]
         if not values and name in known:
             continue

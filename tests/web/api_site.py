@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,9 @@ from pyfcrawl.web.app import create_app
 from pyfcrawl.web.catalog import Catalog
 from pyfcrawl.web.options import SiteOptions
 from tests.commands.shell import DAY, NOW, document
+
+#: Method, path and headers if there are any.
+Asked = tuple[str, str] | tuple[str, str, Mapping[str, str]]
 
 PROFILES = {
     "plone": Profile("plone", ("Framework :: Plone",), title="Plone"),
@@ -111,22 +114,24 @@ class ApiSite:
         catalog = Catalog(PROFILES, "plone", self.index, self.state_url, self.history_url)
         return create_app(catalog, self.options)
 
-    def get(self, path: str, method: str = "GET", **more: Any) -> httpx.Response:
+    def get(
+        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         """One answer of a new site."""
-        return self.get_all([(method, path)], **more)[0]
+        return self.get_all([(method, path, headers or {})])[0]
 
-    def get_all(self, asked: Iterable[tuple[str, str]], **more: Any) -> list[httpx.Response]:
+    def get_all(self, asked: Iterable[Asked]) -> list[httpx.Response]:
         """Answers of one site, one after the other."""
-        return asyncio.run(self._get_all(list(asked), **more))
+        return asyncio.run(self._get_all(asked))
 
-    async def _get_all(self, asked: list[tuple[str, str]], **more: Any) -> list[httpx.Response]:
+    async def _get_all(self, asked: Iterable[Asked]) -> list[httpx.Response]:
         app = self.app()
         transport = httpx.ASGITransport(app, client=(self.client, 5))
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://site.example") as client,
         ):
-            return [await client.request(method, path, **more) for method, path in asked]
+            return [await client.request(*each[:2], headers=(*each, {})[2]) for each in asked]
 
 
 def _write(writer: IndexWriter, collection: str, some: list[dict[str, Any]]) -> None:
