@@ -79,6 +79,11 @@ class Standing:
         """Serials between the cursor and the newest known."""
         return max(0, self.cursor.newest - self.cursor.serial) if self.cursor else 0
 
+    @property
+    def synced(self) -> int | None:
+        """When the cursor moved last, Unix seconds."""
+        return self.cursor.updated or None if self.cursor else None
+
 
 def standing(
     collection: str, profile: Profile | None, reader: IndexReader, state: StateReader

@@ -24,6 +24,7 @@ def create_app(catalog: Catalog, options: SiteOptions) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        catalog.warm()
         yield
         catalog.close()
 

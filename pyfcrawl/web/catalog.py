@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from pyfcrawl.core.names import package_id
 from pyfcrawl.core.profiles import Profile
+from pyfcrawl.errors import StoreError
 from pyfcrawl.stores.history import CountedDay, Total, open_history
 from pyfcrawl.stores.index import (
     CollectionInfo,
@@ -35,7 +36,9 @@ REGISTRIES = ("pypi", "npm")
 
 #: Reading calls at once; a waiting one costs nothing, a running one shares the interpreter.
 _THREADS = 8
-_RUNS = 20
+_RUNS = 100
+#: Seconds that a page waits for what it can do without.
+_MOMENT = 0.5
 
 #: What is read of every release of a package; of its head all is.
 RELEASE_FIELDS = (
@@ -83,6 +86,16 @@ class Status:
 
     standings: list[Standing]
     runs: list[Run]
+
+    def sources(self) -> list[tuple[str, int, int | None]]:
+        """Each spider that ran: when its last run ended, and the last that finished well."""
+        last: dict[str, int] = {}
+        good: dict[str, int] = {}
+        for run in self.runs:
+            last.setdefault(run.spider, run.ended)
+            if run.reason == "finished":
+                good.setdefault(run.spider, run.ended)
+        return [(name, ended, good.get(name)) for name, ended in sorted(last.items())]
 
 
 class Catalog:
@@ -159,6 +172,22 @@ class Catalog:
         """What only a look at all documents tells; at most some minutes old."""
         return await self._keeper.overview(profile.collection)
 
+    async def overview_now(self, profile: Profile) -> Overview | None:
+        """As `overview`, None when it is not there within a moment or can't be made."""
+        try:
+            return await asyncio.wait_for(self.overview(profile), _MOMENT)
+        except (TimeoutError, StoreError):
+            return None
+
+    async def synced(self, profile: Profile) -> int | None:
+        """When the profile's cursor moved last, Unix seconds."""
+        return await self._in_thread(lambda: self._synced(profile.collection))
+
+    def warm(self) -> None:
+        """Begin to gather overviews, in the event loop that runs."""
+        for each in self.profiles.values():
+            self._keeper.begin(each.collection)
+
     async def status(self) -> Status:
         """How the profiles stand and the last runs went."""
         return await self._in_thread(self._status)
@@ -201,6 +230,10 @@ class Catalog:
                 for each in self.profiles.values()
             ]
             return Status(found, runs_of(found, state, _RUNS))
+
+    def _synced(self, collection: str) -> int | None:
+        with closing(open_state(self._state_url, readonly=True)) as state:
+            return standing(collection, None, self.reader(), state).synced
 
     def _last_run(self) -> int:
         """When the last run ended, Unix seconds."""

@@ -49,7 +49,7 @@ def _told(error: Exception) -> tuple[int, str]:
         case QueryError():
             return 400, str(error)
         case UnknownCollectionError():
-            return 503, "This profile is not crawled yet."
+            return 404, "This ecosystem is not indexed yet."
         case StoreError():
             return 503, ""
     return 500, ""

@@ -15,10 +15,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
+from heapq import nlargest, nsmallest
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from pyfcrawl.core.abandoned import abandonment
 from pyfcrawl.core.names import package_id
 from pyfcrawl.core.people import split_people
 from pyfcrawl.stores.index import Document, IndexReader
@@ -36,6 +39,8 @@ _PIECE, _REST = 500, 0.002
 _LOOK, _OLD = 10.0, 3600.0
 #: Times as long as reading took that are between two readings.
 _PATIENCE = 10
+#: How long the lists of the newest and so on are, and below which score care is needed.
+_TOP, _POOR = 15, 70
 
 Mark = tuple[Any, ...]
 
@@ -48,7 +53,7 @@ class Dependent:
     requirement: str
 
 
-@dataclass(slots=True)
+@dataclass
 class Overview:
     """A collection at a glance, as of `made` (Unix seconds).
 
@@ -59,6 +64,7 @@ class Overview:
 
     made: float
     packages: dict[str, Document]
+    releases: int = 0
     added: dict[str, int] = field(default_factory=dict)
     released: dict[str, int] = field(default_factory=dict)
     people: dict[str, list[str]] = field(default_factory=dict)
@@ -68,6 +74,40 @@ class Overview:
     def dependents(self, package: str) -> list[Dependent]:
         """Packages whose latest release depends on this one, most downloaded first."""
         return self._dependents.get(package, [])
+
+    @cached_property
+    def scores(self) -> list[int]:
+        """All health scores that are known."""
+        found = (each["health_score"] for each in self.packages.values())
+        return [each for each in found if each is not None]
+
+    @cached_property
+    def newest(self) -> list[Document]:
+        """The packages released last."""
+        dated = (each for each in self.packages.values() if each["upload_timestamp"])
+        return nlargest(_TOP, dated, key=lambda each: each["upload_timestamp"])
+
+    @cached_property
+    def popular(self) -> list[Document]:
+        """The packages downloaded most, as far as that is known."""
+        counted = (each for each in self.packages.values() if each["download_last_month"])
+        return nsmallest(_TOP, counted, key=_popularity)
+
+    @cached_property
+    def in_need(self) -> list[Document]:
+        """The packages whose want of health troubles most: low scores, weighed by downloads."""
+        known = (each for each in self.packages.values() if each["health_score"] is not None)
+        poor = (each for each in known if each["health_score"] < _POOR)
+        return nlargest(_TOP, poor, key=_trouble)
+
+    @cached_property
+    def downloads(self) -> int:
+        """Downloads of all packages in the last month."""
+        return sum(each["download_last_month"] or 0 for each in self.packages.values())
+
+    def abandoned(self, now: int) -> int:
+        """How many packages seem abandoned."""
+        return sum(1 for each in self.packages.values() if abandonment(each, now))
 
     def by_person(self, name: str) -> list[Document]:
         """Packages that name this person as author or maintainer, most downloaded first."""
@@ -84,14 +124,16 @@ def overview(documents: Iterable[Document], made: float) -> Overview:
     """Look at all documents (with FIELDS) once."""
     heads: dict[str, Document] = {}
     released: Counter[str] = Counter()
+    count = 0
     for each in documents:
+        count += 1
         month = month_of(each["upload_timestamp"])
         if month:
             released[month] += 1
         known = heads.get(each["package_id"])
         if known is None or _rank(each) > _rank(known):
             heads[each["package_id"]] = each
-    found = Overview(made, heads, released=dict(sorted(released.items())))
+    found = Overview(made, heads, count, released=dict(sorted(released.items())))
     months = Counter(filter(None, (month_of(_first(each)) for each in heads.values())))
     found.added = dict(sorted(months.items()))
     _add_people(found)
@@ -119,6 +161,11 @@ def _rank(document: Document) -> tuple[bool, str, str]:
 
 def _popularity(package: Document) -> tuple[int, str]:
     return -(package["download_last_month"] or 0), package["name"].lower()
+
+
+def _trouble(package: Document) -> tuple[float, str]:
+    missing = _POOR - package["health_score"]
+    return missing * (1 + (package["download_last_month"] or 0)) ** 0.5, package["name"]
 
 
 def people_of(document: Document) -> list[str]:
@@ -185,6 +232,10 @@ class Keeper:
             if kept is None:
                 await asyncio.shield(renewal)
         return self._kept[collection].overview
+
+    def begin(self, collection: str) -> None:
+        """Have an overview made, for later."""
+        self._renewal(collection)
 
     def close(self) -> None:
         """Give up what is being read."""
