@@ -45,15 +45,34 @@ def description(endpoints: Sequence[Endpoint], root: str) -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    handler = endpoint.handler
     return {
-        "operationId": f"{endpoint.group}_{handler.__name__}",
+        "operationId": f"{endpoint.group}_{endpoint.handler.__name__}",
         "tags": [endpoint.group],
         "summary": endpoint.summary,
-        "description": " ".join((handler.__doc__ or "").split()),
+        "description": about(endpoint),
         "parameters": list(parameters(endpoint)),
         "responses": dict(_responses(endpoint)),
     }
+
+
+def about(endpoint: Endpoint) -> str:
+    """What it answers, as its handler says."""
+    return " ".join((endpoint.handler.__doc__ or "").split())
+
+
+def in_words(schema: dict[str, Any]) -> str:
+    """What a value may be, e.g. `integer, 1 to 100, 20 without`."""
+    items = schema.get("items", schema)
+    parts = [" | ".join(map(str, items.get("enum", [items.get("format", items.get("type"))])))]
+    if "minimum" in items:
+        parts.append(f"{items['minimum']} to {items['maximum']}")
+    if "maxLength" in items:
+        parts.append(f"at most {items['maxLength']} characters")
+    if items is not schema:
+        parts.append(f"up to {schema['maxItems']} times")
+    if schema.get("default"):
+        parts.append(f"{schema['default']} without")
+    return ", ".join(parts)
 
 
 def parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +13,7 @@ from pyfcrawl.web import api, badges, feeds, statistics
 from pyfcrawl.web.address import root_of
 from pyfcrawl.web.catalog import Catalog
 from pyfcrawl.web.endpoints import CORS, JSON, Endpoint, Site, made, problem
-from pyfcrawl.web.openapi import GROUPS, description, parameters
+from pyfcrawl.web.openapi import GROUPS, about, description, in_words, parameters
 from pyfcrawl.web.options import SiteOptions
 from pyfcrawl.web.rate_limit import RateLimit
 from pyfcrawl.web.templating import Templates
@@ -37,19 +39,7 @@ def routes(catalog: Catalog, options: SiteOptions, templates: Templates) -> list
 
     async def shown(request: Request) -> Response:
         """The description for people."""
-        groups = [
-            {
-                "name": name,
-                "about": about,
-                "endpoints": [
-                    {"endpoint": each, "parameters": list(parameters(each))}
-                    for each in ENDPOINTS
-                    if each.group == name
-                ],
-            }
-            for name, about in GROUPS.items()
-        ]
-        context = {"groups": groups, "limit": options.api_rate_limit}
+        context = {"groups": _GROUPS, "limit": options.api_rate_limit}
         return templates.response(request, "api.html", context, headers=_MAX_AGE)
 
     return [
@@ -64,3 +54,26 @@ async def _no_such_address(request: Request) -> Response:
     """What is said of addresses that aren't in the table."""
     message = "There is nothing at this address: /api/v1/openapi.json says what is where"
     return problem(404, message, CORS | {"Cache-Control": "no-store"})
+
+
+def _shown(endpoint: Endpoint) -> dict[str, Any]:
+    """An endpoint as the page shows it."""
+    answer = endpoint.answer
+    return {
+        "endpoint": endpoint,
+        "about": about(endpoint),
+        "fields": [each.encode_name for each in msgspec.structs.fields(answer)] if answer else [],
+        "parameters": [
+            {**each, "value": in_words(each["schema"])} for each in parameters(endpoint)
+        ],
+    }
+
+
+_GROUPS = [
+    {
+        "name": name,
+        "about": text,
+        "endpoints": [_shown(each) for each in ENDPOINTS if each.group == name],
+    }
+    for name, text in GROUPS.items()
+]
