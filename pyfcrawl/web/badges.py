@@ -20,7 +20,7 @@ from pyfcrawl.core.badges import Badge, Period, Units
 from pyfcrawl.core.classifiers import framework_named
 from pyfcrawl.web.asked import Name, RegistryName
 from pyfcrawl.web.catalog import Package
-from pyfcrawl.web.endpoints import Endpoint, Handler, Site
+from pyfcrawl.web.endpoints import CORS, Endpoint, Handler, Site
 from pyfcrawl.web.lookup import in_any_profile
 from pyfcrawl.web.parameters import ParameterError, Parameters
 
@@ -182,6 +182,13 @@ def _svg(badge: Badge) -> bytes:
         right_color=badge.right_colour,
         whole_title=f"{badge.left}: {badge.right}",
     ).encode()
+
+
+async def nowhere(request: Request) -> Response:
+    """A badge for addresses that no package can have."""
+    response = _missing("package")
+    response.headers.update(CORS)
+    return response
 
 
 def _endpoint(path: str, summary: str, handler: Handler, parameters: type[Parameters]) -> Endpoint:

@@ -110,6 +110,7 @@ def _responses(endpoint: Endpoint) -> Iterable[tuple[str, dict[str, Any]]]:
     if endpoint.in_path or "profile" in _properties(endpoint.parameters):
         missing = {endpoint.media_type: good} if endpoint.group == "badges" else {}
         yield "404", _response("There is no such thing", _problem(endpoint) | missing, [])
+    yield "414", _response("The address is longer than anybody needs", {}, [])
     if endpoint.limited:
         headers = ["Retry-After", *_LIMITS]
         yield "429", _response("Too much was asked in a minute", _problem(endpoint), headers)

@@ -47,6 +47,8 @@ def routes(catalog: Catalog, options: SiteOptions, templates: Templates) -> list
         Route("/api/v1/openapi.json", described),
         *made(ENDPOINTS, Site(catalog, options), limit),
         Route("/api/{rest:path}", _no_such_address),
+        Route("/badge/{rest:path}", badges.nowhere),
+        Route("/personalized-badge/{rest:path}", badges.nowhere),
     ]
 
 

@@ -56,7 +56,7 @@ def documents() -> list[dict[str, Any]]:
         "python_versions": ["Python 3.12"],
     }
     api = {**versions, "summary": "A Plone API", "license_expression": "GPL-2.0-only"}
-    return [
+    made = [
         document("plone.api", "2.0", uploaded=NOW - 10 * DAY, **api),
         document("plone.api", "1.10", latest=False, uploaded=NOW - 400 * DAY, **api),
         document("plone.api", "1.9", latest=False, uploaded=NOW - 500 * DAY, yanked=True, **api),
@@ -75,6 +75,10 @@ def documents() -> list[dict[str, Any]]:
         document("@plone/releases", "1.0.0", registry="npm", uploaded=NOW - DAY),
         document("hostile", "1.0", summary=HOSTILE, author=HOSTILE, uploaded=NOW - 3 * DAY),
     ]
+    for number, each in enumerate(made):
+        each["first_upload_timestamp"] = NOW - (1000 - 50 * number) * DAY
+    first = {each["package_id"]: each["first_upload_timestamp"] for each in reversed(made)}
+    return [{**each, "first_upload_timestamp": first[each["package_id"]]} for each in made]
 
 
 @dataclass
