@@ -29,6 +29,7 @@ from pyfcrawl.stores.index import (
 from pyfcrawl.stores.standing import Standing, runs_of, standing
 from pyfcrawl.stores.state import Run, open_state
 from pyfcrawl.web.overview import Dependent, Keeper, Overview
+from pyfcrawl.web.recent import Recent
 
 T = TypeVar("T")
 
@@ -37,6 +38,8 @@ REGISTRIES = ("pypi", "npm")
 #: Reading calls at once; a waiting one costs nothing, a running one shares the interpreter.
 _THREADS = 8
 _RUNS = 100
+#: Counts that are remembered, and for how many seconds.
+_MOST_COUNTS, _FRESH = 2000, 60.0
 #: Seconds that a page waits for what it can do without.
 _MOMENT = 0.5
 
@@ -118,6 +121,7 @@ class Catalog:
         self._history_url = history_url
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="catalog")
         self._reader: IndexReader | None = None
+        self._counts: Recent[SearchResult] = Recent(_MOST_COUNTS, _FRESH)
         self._keeper = Keeper(self.reader, self._last_run)
 
     def reader(self) -> IndexReader:
@@ -144,6 +148,15 @@ class Catalog:
     async def search(self, profile: Profile, query: Query) -> SearchResult:
         """As IndexReader.search. Raises QueryError."""
         return await self._in_thread(lambda: self.reader().search(profile.collection, query))
+
+    async def counts(self, profile: Profile, query: Query) -> SearchResult:
+        """As `search` for a query that asks for no hits; known for a minute once counted."""
+        key = (profile.collection, query.text, tuple(query.filters), tuple(query.facets))
+        found = self._counts.get(key)
+        if found is None:
+            found = await self.search(profile, query)
+            self._counts.put(key, found)
+        return found
 
     async def package(self, profile: Profile, registry: str, name: str) -> Package | None:
         """The package of that name in any spelling its registry takes for the same."""

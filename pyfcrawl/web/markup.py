@@ -65,6 +65,14 @@ _cleaner = nh3.Cleaner(
 )
 
 
+#: The sanitiser's own output is canonical.
+_HEADING = re.compile(r"<(/?)h([1-5])(?=[ >])")
+
+
 def safe_readme(html: str | None) -> str:
-    """HTML that may stand in a page: no script, style, frame or form, images lazy."""
-    return _cleaner.clean(html) if html else ""
+    """HTML that may stand below a page's own second heading.
+
+    No script, style, frame or form; images load lazily; headings begin with the third.
+    """
+    cleaned = _cleaner.clean(html) if html else ""
+    return _HEADING.sub(lambda tag: f"<{tag[1]}h{max(3, int(tag[2]) + 1)}", cleaned)

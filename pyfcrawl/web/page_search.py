@@ -1,4 +1,4 @@
-"""The search page, and its results alone for a script that asks while somebody types."""
+"""The search page, and its parts alone for a script that asks while somebody types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pyfcrawl.core.names import normalized
 from pyfcrawl.core.profiles import Profile
 from pyfcrawl.core.versions import sort_key
 from pyfcrawl.errors import UnknownCollectionError
-from pyfcrawl.stores.index import Document, Filter, SearchResult
+from pyfcrawl.stores.index import Document, Filter
 from pyfcrawl.web.links import Links
 from pyfcrawl.web.searching import (
     ARCHIVED,
@@ -68,71 +68,103 @@ class Facet:
 
 
 def routes(site: Site) -> list[BaseRoute]:
-    """The page at /, and /results for the script."""
+    """The page at /; /results and /facets are parts of it, for the script."""
 
     async def page(request: Request) -> Response:
-        return await _answer(site, request, "search.html")
+        context, status = await _context(site, request, hits=True, facets=True)
+        return site.templates.response(request, "search.html", context, status)
 
     async def results(request: Request) -> Response:
-        return await _answer(site, request, "results.html")
+        context, status = await _context(site, request, hits=True)
+        return site.templates.response(request, "results.html", context, status)
 
-    return [Route("/", page), Route("/results", results)]
+    async def facets(request: Request) -> Response:
+        context, status = await _context(site, request, facets=True)
+        return site.templates.response(request, "facets.html", context, status)
+
+    return [Route("/", page), Route("/results", results), Route("/facets", facets)]
 
 
-async def _answer(site: Site, request: Request, template: str) -> Response:
+async def _context(
+    site: Site, request: Request, hits: bool = False, facets: bool = False
+) -> tuple[dict[str, Any], int]:
+    """What the templates need, and the status of the answer."""
     profile = site.templates.profile(request)
     asked = Asked.of(request.query_params)
-    context: dict[str, Any] = {"profile": profile, "asked": asked, "sorts": SORTS, "state": ""}
+    context = {"profile": profile, "asked": asked, "sorts": SORTS, "facets": [], "state": ""}
     if len(asked.text) > LONGEST_TEXT:
-        context |= {"state": "too long", "longest": LONGEST_TEXT}
-        return site.templates.response(request, template, context, 400)
+        return context | {"state": "too long", "longest": LONGEST_TEXT}, 400
     links = site.templates.links(profile)
     try:
-        found, facets = await _found(site, profile, asked, links)
+        found, counted = await asyncio.gather(
+            _hits(site, profile, asked) if hits else _nothing(),
+            _facets(site, profile, asked, links) if facets else _nothing(),
+        )
     except UnknownCollectionError:
-        context["state"] = "not crawled"
-        return site.templates.response(request, template, context, 404)
-    hits = in_order(found.hits, asked, int(site.options.now()))
+        return context | {"state": "not crawled"}, 404
+    context |= {"facets": counted or [], "active": active(asked, links)}
+    return context | (found or {}), 200
+
+
+async def _nothing() -> None:
+    """In the place of what was not asked for."""
+
+
+async def _hits(site: Site, profile: Profile, asked: Asked) -> dict[str, Any]:
+    """The page of hits."""
+    now = site.options.now()
+    found = await site.catalog.search(profile, asked.query(now))
     pages = -(-found.found // PER_PAGE)
-    context |= {
+    return {
         "found": found,
-        "hits": hits,
-        "facets": facets,
+        "hits": in_order(found.hits, asked, int(now)),
         "pages": page_numbers(asked.page, pages),
         "last": pages,
         "first": (asked.page - 1) * PER_PAGE + 1,
-        "state": "" if hits else "past the end" if found.found else "nothing",
+        "state": "" if found.hits else "past the end" if found.found else "nothing",
     }
-    return site.templates.response(request, template, context)
 
 
-async def _found(
-    site: Site, profile: Profile, asked: Asked, links: Links
-) -> tuple[SearchResult, list[Facet]]:
-    """The page of hits, and all facets; asked for at once."""
+async def _facets(site: Site, profile: Profile, asked: Asked, links: Links) -> list[Facet]:
+    """All facets. One of which something is chosen is counted as if nothing was."""
     now = site.options.now()
     chosen = sorted({name for name, _ in asked.chosen})
-    within = [asked.count_query("released", released_within(key, now), now) for key in RELEASED]
     queries = [
-        asked.query(now),
-        *(asked.facet_query(name, now) for name in chosen),
-        *within,
-        asked.count_query("archived", _ARCHIVED, now),
+        asked.counts([name for name in FACETS if name not in chosen], now),
+        *(asked.counts([name], now, name) for name in chosen),
+        *(asked.count_with(released_within(key, now), "released", now) for key in RELEASED),
+        asked.count_with(_ARCHIVED, "archived", now),
     ]
     if asked.archived:
-        queries.append(asked.but(archived="").query(now))
-    found, *others = await asyncio.gather(
-        *(site.catalog.search(profile, query) for query in queries)
-    )
-    counts = dict(found.facets)
-    for name, other in zip(chosen, others, strict=False):
-        counts |= {FACETS[name]: other.facets[FACETS[name]]}
-    totals = [each.found for each in others[len(chosen) :]]
-    everything = totals[-1] if asked.archived else found.found
-    facets = [_facet(name, counts[field], asked, links) for name, field in FACETS.items()]
-    facets.append(_released(totals, asked, links))
-    facets.append(_archived(totals[len(RELEASED)], everything, asked, links))
-    return found, facets
+        queries.append(asked.counts((), now, "archived"))
+    results = await asyncio.gather(*(site.catalog.counts(profile, each) for each in queries))
+    counts = {name: pairs for each in results for name, pairs in each.facets.items()}
+    totals = [each.found for each in results[1 + len(chosen) :]]
+    everything = totals[-1] if asked.archived else results[0].found
+    return [
+        *(_facet(name, counts[field], asked, links) for name, field in FACETS.items()),
+        _released(totals, asked, links),
+        _archived(totals[len(RELEASED)], everything, asked, links),
+    ]
+
+
+def active(asked: Asked, links: Links) -> list[Choice]:
+    """What is chosen, each with the address that gives it up."""
+    chosen = [
+        Choice(_label(name, value), 0, True, links.search(asked.toggled(name, value).parameters()))
+        for name, value in asked.chosen
+    ]
+    if asked.released:
+        label = RELEASED[asked.released][1]
+        chosen.append(_either("released", asked.released, label, 0, asked, links))
+    if asked.archived:
+        label = ARCHIVED[asked.archived]
+        chosen.append(_either("archived", asked.archived, label, 0, asked, links))
+    return chosen
+
+
+def _label(name: str, value: str) -> str:
+    return _REGISTRY_NAMES.get(value, value) if name == "registry" else value
 
 
 def _facet(name: str, counts: Sequence[tuple[str, int]], asked: Asked, links: Links) -> Facet:
@@ -140,7 +172,7 @@ def _facet(name: str, counts: Sequence[tuple[str, int]], asked: Asked, links: Li
     missing = [(value, 0) for value in sorted(chosen - {value for value, _ in counts})]
     choices = [
         Choice(
-            _REGISTRY_NAMES.get(value, value) if name == "registry" else value,
+            _label(name, value),
             count,
             value in chosen,
             links.search(asked.toggled(name, value).parameters()),

@@ -6,7 +6,7 @@ links and typing mistakes show something.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from starlette.datastructures import QueryParams
@@ -16,6 +16,8 @@ from pyfcrawl.stores.index import Filter, Query
 LONGEST_TEXT = 200
 PER_PAGE = 20
 _DEEPEST_PAGE = 500
+#: A page that no search has.
+BEYOND = 10**9
 _DAY = 86_400
 _MOST_VALUES = 12
 _LONGEST_VALUE = 200
@@ -112,26 +114,26 @@ class Asked:
         return found
 
     def query(self, now: float) -> Query:
-        """The page of hits, with counts of the facets nothing is chosen of."""
-        order = self.order
-        taken = {name for name, _ in self.chosen}
+        """The page of hits."""
         return Query(
             text=self.text,
             filters=self.filters(now),
-            sort=_SORT_FIELDS.get(order, order),
+            sort=_SORT_FIELDS.get(self.order, self.order),
             page=self.page,
             per_page=PER_PAGE,
-            facets=[field for name, field in FACETS.items() if name not in taken],
         )
 
-    def facet_query(self, name: str, now: float) -> Query:
-        """Counts of a facet as if nothing was chosen of it."""
-        filters = self.filters(now, without=name)
-        return Query(self.text, filters, per_page=1, facets=[FACETS[name]])
+    def counts(self, names: Iterable[str], now: float, without: str = "") -> Query:
+        """Counts of some facets, and of all hits, as if nothing was chosen of one facet."""
+        return self._counted(self.filters(now, without), [FACETS[name] for name in names])
 
-    def count_query(self, without: str, condition: Filter, now: float) -> Query:
-        """How many there are with another condition in the place of one."""
-        return Query(self.text, [*self.filters(now, without), condition], per_page=1)
+    def count_with(self, condition: Filter, without: str, now: float) -> Query:
+        """How many hits there are with another condition in the place of one."""
+        return self._counted([*self.filters(now, without), condition], ())
+
+    def _counted(self, filters: list[Filter], facets: Sequence[str]) -> Query:
+        """On a page so far behind that no hits have to be put in order and fetched."""
+        return Query(self.text, filters, page=BEYOND, per_page=1, facets=facets)
 
 
 def released_within(key: str, now: float) -> Filter:

@@ -79,7 +79,7 @@ class Templates:
             "profile": profile,
             "links": self.links(profile),
             "path": request.scope["path"],
-            "root": root_of(request, self._options),
+            "origin": root_of(request, self._options),
             **context,
         }
         page = self._environment.get_template(name).render(values)

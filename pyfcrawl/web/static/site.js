@@ -57,47 +57,75 @@ document.addEventListener("keydown", (event) => {
 
 const form = document.querySelector("[data-search]");
 const results = document.querySelector("[data-results]");
+const filters = document.querySelector("[data-filters]");
 const said = document.querySelector("[data-said]");
 
 // Filters stand beside the results where there is room, and are folded away where there is none.
 const roomy = matchMedia("(min-width: 56rem)");
 
 function unfold() {
-  const facets = document.querySelector("[data-facets]");
+  const facets = filters.querySelector("[data-facets]");
   if (facets && roomy.matches) facets.open = true;
 }
 
+// One part of the page, of which only the last asked for is shown.
+class Part {
+  constructor(path, place) {
+    Object.assign(this, { path, place, asking: null, waiting: 0 });
+  }
+
+  // Show it for an address, in some milliseconds; true when it could be had.
+  async show(target, delay = 0) {
+    this.asking?.abort();
+    this.asking = new AbortController();
+    const { signal } = this.asking;
+    clearTimeout(this.waiting);
+    await new Promise((resolve) => (this.waiting = setTimeout(resolve, delay)));
+    if (signal.aborted) return false;
+    this.place.setAttribute("aria-busy", "true");
+    const answer = await fetch(this.path + new URL(target, location.href).search, { signal });
+    if (!(answer.headers.get("content-type") ?? "").startsWith("text/html")) throw new Error();
+    const text = await answer.text();
+    if (signal.aborted) return false;
+    this.place.innerHTML = text;
+    this.place.removeAttribute("aria-busy");
+    return true;
+  }
+}
+
 function setUp() {
-  let waiting = 0;
-  let asking = null;
+  const hits = new Part("/results", results);
+  const facets = new Part("/facets", filters);
 
   // The address of the page with these results.
   function address() {
-    const given = new URLSearchParams(new FormData(form));
-    for (const [name, value] of [...given]) if (!value) given.delete(name, value);
-    const query = given.toString();
+    const given = [...new FormData(form)].filter(([, value]) => value);
+    const query = new URLSearchParams(given).toString();
     return query ? `/?${query}` : "/";
   }
 
-  async function show(target) {
-    asking?.abort();
-    asking = new AbortController();
-    results.setAttribute("aria-busy", "true");
+  async function attempt(showing, then) {
     try {
-      const query = new URL(target, location.href).search;
-      const answer = await fetch(`/results${query}`, { signal: asking.signal });
-      if (!(answer.headers.get("content-type") || "").startsWith("text/html")) throw new Error();
-      const open = document.querySelector("[data-facets]")?.open;
-      results.innerHTML = await answer.text();
-      const facets = document.querySelector("[data-facets]");
-      if (facets && open) facets.open = true;
-      unfold();
-      said.textContent = results.querySelector("[data-count]")?.dataset.count ?? "";
+      if (await showing) then();
     } catch (error) {
       if (error.name === "AbortError") return;
+      results.removeAttribute("aria-busy");
       said.textContent = "The search can't be reached. Try again in a moment.";
     }
-    results.removeAttribute("aria-busy");
+  }
+
+  // Hits come at once; filters once the typing has come to a rest.
+  function show(target, rest = 0) {
+    const open = filters.querySelector("[data-facets]")?.open;
+    const filtered = attempt(facets.show(target, rest), () => {
+      const shown = filters.querySelector("[data-facets]");
+      if (shown && open) shown.open = true;
+      unfold();
+    });
+    const found = attempt(hits.show(target), () => {
+      said.textContent = results.querySelector("[data-count]")?.dataset.count ?? "";
+    });
+    return Promise.all([found, filtered]);
   }
 
   // What the form sends along has to be what the address says.
@@ -105,8 +133,7 @@ function setUp() {
     const given = new URL(target, location.href).searchParams;
     for (const hidden of form.querySelectorAll("input[type=hidden]")) hidden.remove();
     for (const [name, value] of given) {
-      if (name === "page") continue;
-      if (name === "q") continue;
+      if (name === "page" || name === "q") continue;
       const field = document.createElement("input");
       Object.assign(field, { type: "hidden", name, value });
       form.append(field);
@@ -120,35 +147,40 @@ function setUp() {
     return show(target);
   }
 
+  let typing = 0;
   box.addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => {
+    clearTimeout(typing);
+    typing = setTimeout(() => {
       history.replaceState(null, "", address());
-      show(address());
-    }, 120);
+      show(address(), 350);
+    }, 100);
   });
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    clearTimeout(waiting);
+    clearTimeout(typing);
     go(address());
   });
 
-  results.addEventListener("click", async (event) => {
+  async function follow(event) {
     const link = event.target.closest("a");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     const target = new URL(link.href);
     if (target.origin !== location.origin || target.pathname !== "/") return;
     event.preventDefault();
-    const paged = link.closest(".pages");
+    const place = event.currentTarget;
+    const label = link.firstElementChild?.textContent ?? link.textContent;
     await go(target.pathname + target.search);
-    if (paged) results.scrollIntoView();
+    if (link.closest(".pages")) results.scrollIntoView();
     // Whoever uses a keyboard goes on from where the link was.
-    const same = [...results.querySelectorAll("a")].find(
-      (each) => each.textContent.trim() === link.textContent.trim(),
+    const same = [...place.querySelectorAll("a")].find(
+      (each) => (each.firstElementChild?.textContent ?? each.textContent) === label,
     );
     (same ?? document.getElementById("main")).focus({ preventScroll: true });
-  });
+  }
+
+  results.addEventListener("click", follow);
+  filters.addEventListener("click", follow);
 
   addEventListener("popstate", () => {
     take(location.href);
