@@ -196,6 +196,7 @@ ENDPOINTS = (
         group="site",
     ),
     Endpoint("/api/v1/{profile}/search", "Search for packages", Search, search, models.Found),
+    Endpoint(_AT, "The latest release of a package", OfPackage, package, models.Release),
     Endpoint(
         f"{_AT}/releases",
         "All releases of a package",
@@ -228,5 +229,4 @@ ENDPOINTS = (
         models.Dependents,
         max_age=300,
     ),
-    Endpoint(_AT, "The latest release of a package", OfPackage, package, models.Release),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,16 +89,33 @@ class ApiSite:
     index: IndexAddress
     options: SiteOptions = field(default_factory=lambda: SiteOptions(now=lambda: float(NOW)))
     client: str = "203.0.113.5"
+    prefix: str = ""  # of collections, where others use the server
 
     def fill(self) -> None:
         """Write index, state and history."""
         with closing(open_writer(self.index)) as writer:
-            _write(writer, "plone", documents())
-            _write(writer, "django", [document("django-cms", "4.1", uploaded=NOW - DAY)])
-            writer.patch("plone", [Patch(name, facts) for name, facts in FACTS.items()])
+            plone, django = (self.profiles[name].collection for name in ("plone", "django"))
+            _write(writer, plone, documents())
+            _write(writer, django, [document("django-cms", "4.1", uploaded=NOW - DAY)])
+            writer.patch(plone, [Patch(name, facts) for name, facts in FACTS.items()])
         with closing(open_state(self.state_url)) as state:
-            state.advance("pypi/plone", Cursor(90, "x", newest=100, updated=NOW))
-            state.record(Run("pypi", "plone", NOW - 60, NOW, "finished", {"visited": 7}))
+            state.advance(f"pypi/{self.prefix}plone", Cursor(90, "x", newest=100, updated=NOW))
+            state.record(
+                Run("pypi", f"{self.prefix}plone", NOW - 60, NOW, "finished", {"visited": 7})
+            )
+
+    @property
+    def profiles(self) -> dict[str, Profile]:
+        """The profiles by name."""
+        return {
+            name: replace(each, collection=self.prefix + name) for name, each in PROFILES.items()
+        }
+
+    def drop(self) -> None:
+        """Take the collections off a server."""
+        with closing(open_writer(self.index)) as writer:
+            for each in self.profiles.values():
+                writer.drop(each.collection)
 
     @property
     def state_url(self) -> str:
@@ -115,7 +132,7 @@ class ApiSite:
 
     def app(self) -> Starlette:
         """A new site; its rate limit starts afresh."""
-        catalog = Catalog(PROFILES, "plone", self.index, self.state_url, self.history_url)
+        catalog = Catalog(self.profiles, "plone", self.index, self.state_url, self.history_url)
         return create_app(catalog, self.options)
 
     def get(

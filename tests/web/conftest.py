@@ -83,3 +83,26 @@ def api_site(tmp_path_factory: pytest.TempPathFactory) -> ApiSite:
     site = ApiSite(data, IndexAddress(f"sqlite:///{data / 'index.db'}"))
     site.fill()
     return site
+
+
+@pytest.fixture(scope="session")
+def api_server(
+    typesense_server: TypesenseServer | ServerElsewhere,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[ApiSite]:
+    """The same with its index on a Typesense server."""
+    where = typesense_server.address()
+    address = IndexAddress(
+        f"typesense+{where.protocol}://{where.host}:{where.port}", where.api_key, 30, 30
+    )
+    site = ApiSite(tmp_path_factory.mktemp("api_server"), address, prefix="api_")
+    site.fill()
+    yield site
+    site.drop()
+
+
+@pytest.fixture(params=["api_site", "api_server"])
+def either(request: pytest.FixtureRequest) -> ApiSite:
+    """That site on either index."""
+    site: ApiSite = request.getfixturevalue(request.param)
+    return site

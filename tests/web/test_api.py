@@ -55,26 +55,26 @@ def error(answer: httpx.Response, status: int) -> str:
         ("python=3.12&license=GPL-2.0-only", ["plone.api"]),
         ("sort=stars&per_page=2", ["plone.api", "collective.easyform"]),
         ("sort=name&order=desc&per_page=1", ["Products.CMFPlone"]),
-        ("sort=name&page=2&per_page=4", ["plone.api", "Products.CMFPlone"]),
+        ("registry=pypi&sort=name&page=2&per_page=2", ["plone.api", "Products.CMFPlone"]),
         ("released=3y&released_after=2026-10-31&sort=name", ["@plone/releases", "@plone/volto"]),
         ("min_health=60", ["plone.api"]),
         ("q=&sort=&released=&license=MIT", ["collective.easyform"]),
         ("page=1000", []),
     ],
 )
-def test_search(api_site: ApiSite, query: str, expected: list[str]) -> None:
-    assert names(api_site.get(f"/api/v1/plone/search?{query}")) == expected
+def test_search(either: ApiSite, query: str, expected: list[str]) -> None:
+    assert names(either.get(f"/api/v1/plone/search?{query}")) == expected
 
 
-def test_archived_packages_can_be_left_out(api_site: ApiSite) -> None:
-    found = names(api_site.get("/api/v1/plone/search?archived=no"))
+def test_archived_packages_can_be_left_out(either: ApiSite) -> None:
+    found = names(either.get("/api/v1/plone/search?archived=no"))
     assert len(found) == 5
     assert "collective.easyform" not in found
 
 
-def test_facets_have_the_names_of_filters(api_site: ApiSite) -> None:
+def test_facets_have_the_names_of_filters(either: ApiSite) -> None:
     facets = "&".join(f"facets={name}" for name in FIELD_OF)
-    found = api_site.get(f"/api/v1/plone/search?{facets}").json()["facets"]
+    found = either.get(f"/api/v1/plone/search?{facets}").json()["facets"]
     assert found.keys() == FIELD_OF.keys()
     assert found["registry"] == [{"value": "pypi", "count": 4}, {"value": "npm", "count": 2}]
 
@@ -93,8 +93,8 @@ def test_every_order_and_filter_is_possible() -> None:
 
 
 @pytest.mark.parametrize("name", ["plone.api", "Plone_API", "plone-api", "plone%2Eapi"])
-def test_a_package_by_any_spelling(api_site: ApiSite, name: str) -> None:
-    found = api_site.get(f"/api/v1/plone/packages/pypi/{name}").json()
+def test_a_package_by_any_spelling(either: ApiSite, name: str) -> None:
+    found = either.get(f"/api/v1/plone/packages/pypi/{name}").json()
     assert found["version"] == "2.0"
     assert found.keys() == FIELDS.keys()
     assert found["download_last_week"] == 8400
@@ -111,27 +111,27 @@ def test_a_package_by_any_spelling(api_site: ApiSite, name: str) -> None:
         ("pypi/plone.api/releases/3.0a1", "3.0a1"),
     ],
 )
-def test_packages_with_scopes_and_releases(api_site: ApiSite, path: str, version: str) -> None:
-    assert api_site.get(f"/api/v1/plone/packages/{path}").json()["version"] == version
+def test_packages_with_scopes_and_releases(either: ApiSite, path: str, version: str) -> None:
+    assert either.get(f"/api/v1/plone/packages/{path}").json()["version"] == version
 
 
-def test_releases_come_in_pages(api_site: ApiSite) -> None:
-    first = api_site.get(f"{PACKAGE}/releases?per_page=3").json()
-    second = api_site.get(f"{PACKAGE}/releases?per_page=3&page=2").json()
+def test_releases_come_in_pages(either: ApiSite) -> None:
+    first = either.get(f"{PACKAGE}/releases?per_page=3").json()
+    second = either.get(f"{PACKAGE}/releases?per_page=3&page=2").json()
     assert [each["version"] for each in first["releases"]] == ["2.0", "1.10", "1.9"]
     assert [each["version"] for each in second["releases"]] == ["3.0a1"]
     assert first["found"] == second["found"] == 4
     assert [each["yanked"] for each in first["releases"]] == [False, False, True]
 
 
-def test_health(api_site: ApiSite) -> None:
-    found = api_site.get(f"{PACKAGE}/health").json()
+def test_health(either: ApiSite) -> None:
+    found = either.get(f"{PACKAGE}/health").json()
     assert found["health_score"] == 60
     assert "Add a README" in found["health_score_breakdown"]["documentation"]["problems"][0]
 
 
-def test_dependents(api_site: ApiSite) -> None:
-    found = api_site.get(f"{PACKAGE}/dependents?per_page=1&page=2").json()
+def test_dependents(either: ApiSite) -> None:
+    found = either.get(f"{PACKAGE}/dependents?per_page=1&page=2").json()
     assert found["found"] == 2
     assert found["dependents"][0]["requirement"] == "Plone_API"
     assert found["dependents"][0]["package"]["name"] == "Products.CMFPlone"
@@ -157,12 +157,12 @@ def test_downloads(tmp_path_factory: pytest.TempPathFactory, api_site: ApiSite) 
 # --- the site ---------------------------------------------------------------------------------
 
 
-def test_profiles_and_status(api_site: ApiSite) -> None:
-    found = {each["name"]: each for each in api_site.get("/api/v1/profiles").json()["profiles"]}
+def test_profiles_and_status(either: ApiSite) -> None:
+    found = {each["name"]: each for each in either.get("/api/v1/profiles").json()["profiles"]}
     assert found["plone"]["default"]
     assert found["plone"]["packages"] == 6
     assert not found["flask"]["crawled"]
-    status = api_site.get("/api/v1/status").json()
+    status = either.get("/api/v1/status").json()
     assert status["profiles"][0]["serial"] == 90
     assert status["runs"][0]["counts"] == {"visited": 7}
 
@@ -217,8 +217,8 @@ def test_a_wrong_parameter_is_named(api_site: ApiSite, path: str, named: str) ->
         ("/api/v3/projects/x", "/api/v1/openapi.json"),
     ],
 )
-def test_what_is_not_there(api_site: ApiSite, path: str, says: str) -> None:
-    assert says in error(api_site.get(path), 404)
+def test_what_is_not_there(either: ApiSite, path: str, says: str) -> None:
+    assert says in error(either.get(path), 404)
 
 
 def test_only_reading_is_possible(api_site: ApiSite) -> None:
@@ -333,8 +333,9 @@ def test_the_page_shows_every_address(api_site: ApiSite) -> None:
     page = api_site.get("/api")
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
+    text = page.text.replace("<wbr>", "")
     for each in ENDPOINTS:
-        assert each.template in page.text
+        assert each.template in text
     assert "<script>" not in page.text
 
 

@@ -67,11 +67,11 @@ def colours(answer: httpx.Response) -> list[str]:
         ("/personalized-badge/hostile?right_color=red", "downloads: unknown"),
     ],
 )
-def test_badges(api_site: ApiSite, path: str, says: str) -> None:
-    answer = api_site.get(path)
+def test_badges(either: ApiSite, path: str, says: str) -> None:
+    answer = either.get(path)
     assert told(answer) == says
     assert answer.headers["cache-control"] == "public, max-age=3600"
-    again = api_site.get(path, headers={"If-None-Match": answer.headers["etag"]})
+    again = either.get(path, headers={"If-None-Match": answer.headers["etag"]})
     assert again.status_code == 304
 
 
@@ -93,8 +93,8 @@ def test_badges(api_site: ApiSite, path: str, says: str) -> None:
         ("/personalized-badge/a/b", "package: not found"),
     ],
 )
-def test_what_is_not_there_is_grey(api_site: ApiSite, path: str, says: str) -> None:
-    answer = api_site.get(path)
+def test_what_is_not_there_is_grey(either: ApiSite, path: str, says: str) -> None:
+    answer = either.get(path)
     assert told(answer, 404) == says
     assert COLOURS["lightgrey"] in colours(answer)
 

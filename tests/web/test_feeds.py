@@ -43,8 +43,8 @@ def titles(answer: httpx.Response) -> list[str]:
     return [entry.title for entry in parsed(answer).entries]
 
 
-def test_new_releases(api_site: ApiSite) -> None:
-    found = titles(api_site.get(RELEASES))
+def test_new_releases(either: ApiSite) -> None:
+    found = titles(either.get(RELEASES))
     assert len(found) == 9
     assert set(found[:2]) == {"@plone/volto 18.0.0", "@plone/releases 1.0.0"}
     assert found[2:] == [
@@ -58,15 +58,15 @@ def test_new_releases(api_site: ApiSite) -> None:
     ]
 
 
-def test_new_packages(api_site: ApiSite) -> None:
-    found = titles(api_site.get(PACKAGES))
+def test_new_packages(either: ApiSite) -> None:
+    found = titles(either.get(PACKAGES))
     assert found[0] == "hostile 1.0"
     assert found[-1] == "plone.api 2.0"
     assert len(found) == 6
 
 
-def test_major_releases(api_site: ApiSite) -> None:
-    found = titles(api_site.get(f"{RELEASES}?major=1"))
+def test_major_releases(either: ApiSite) -> None:
+    found = titles(either.get(f"{RELEASES}?major=1"))
     assert "plone.api 2.0" in found
     assert "plone.api 1.9" in found  # its first of all
     assert not {"plone.api 1.10", "plone.api 3.0a1"} & set(found)
@@ -82,8 +82,8 @@ def test_major_releases(api_site: ApiSite) -> None:
         ("license=nope", []),
     ],
 )
-def test_every_search_has_its_feed(api_site: ApiSite, query: str, expected: list[str]) -> None:
-    assert titles(api_site.get(f"{RELEASES}?{query}")) == expected
+def test_every_search_has_its_feed(either: ApiSite, query: str, expected: list[str]) -> None:
+    assert titles(either.get(f"{RELEASES}?{query}")) == expected
 
 
 def test_the_search_page_speaks_the_same_language(api_site: ApiSite) -> None:
@@ -137,8 +137,8 @@ def test_readers_that_ask_again(api_site: ApiSite) -> None:
         assert api_site.get(RELEASES, headers={name: value}).status_code == status
 
 
-def test_what_authors_write_stays_text(api_site: ApiSite) -> None:
-    answer = api_site.get(f"{RELEASES}?q=hostile")
+def test_what_authors_write_stays_text(either: ApiSite) -> None:
+    answer = either.get(f"{RELEASES}?q=hostile")
     (entry,) = parsed(answer).entries
     assert "<script>" not in answer.text
     assert entry.author.startswith('"><script>alert(1)</script>&')
