@@ -13,6 +13,7 @@ from pyfcrawl.errors import ConfigurationError
 
 #: Settings that are numbers, with the least value that makes sense.
 _NUMBERS = {
+    "API_RATE_LIMIT": 0,
     "BATCH_SIZE": 1,
     "BATCH_CONCURRENCY": 1,
     "BATCH_MAX_BODY": 1,
@@ -26,12 +27,13 @@ _NUMBERS = {
     "RETRY_TIMES": 0,
     "RSS_DEDUP_TTL_NEW": 0,
     "RSS_DEDUP_TTL_UPDATE": 0,
+    "TRUST_PROXY": 0,
     "TYPESENSE_TIMEOUT": 0.001,
 }
 _WHOLE = frozenset(
     {
         *("BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS"),
-        *("RSS_DEDUP_TTL_NEW", "RSS_DEDUP_TTL_UPDATE"),
+        *("RSS_DEDUP_TTL_NEW", "RSS_DEDUP_TTL_UPDATE", "API_RATE_LIMIT", "TRUST_PROXY"),
     }
 )
 

@@ -85,8 +85,10 @@ SERVE_HOST = _env("SERVE_HOST", "127.0.0.1")
 SERVE_PORT = _env("SERVE_PORT", "8080")
 #: The address people know the site by, for links in feeds and badges; empty: that of each request.
 SITE_URL = _env("SITE_URL", "")
-#: Whether a proxy of ours is in front, whose X-Forwarded-* headers tell who asks.
-TRUST_PROXY = _env("TRUST_PROXY", "False")
+#: How many proxies of ours are in front, whose X-Forwarded-* headers tell who asks.
+TRUST_PROXY = _env("TRUST_PROXY", "0")
+#: Requests a minute that one client may send to the API; 0: any number.
+API_RATE_LIMIT = _env("API_RATE_LIMIT", "300")
 
 # --- upstream addresses (sources) ---------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import socket
 import uvicorn
 from scrapy.commands import ScrapyCommand
 
+from pyfcrawl.addons import check_settings
 from pyfcrawl.commands import output
 from pyfcrawl.commands.frame import Frame, no_words
 from pyfcrawl.core.profiles import Profile, select
@@ -54,6 +55,7 @@ class Command(Frame, ScrapyCommand):
         if opts.target is not None:
             raise ConfigurationError(f"-t {opts.target}: the site shows profiles; name one with -p")
         settings = self._settings
+        check_settings(settings)
         profiles = self._shown(opts)
         catalog = Catalog(
             {each.name: each for each in profiles},
@@ -65,7 +67,8 @@ class Command(Frame, ScrapyCommand):
         catalog.reader()  # what can't be read is told now
         options = SiteOptions(
             site_url=site_url(settings["SITE_URL"]),
-            trust_proxy=settings.getbool("TRUST_PROXY"),
+            trust_proxy=settings.getint("TRUST_PROXY"),
+            api_rate_limit=settings.getint("API_RATE_LIMIT"),
         )
         host = settings["SERVE_HOST"] if opts.host is None else opts.host
         port = port_number(settings["SERVE_PORT"] if opts.port is None else opts.port)

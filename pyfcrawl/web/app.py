@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from pyfcrawl.errors import PyfcrawlError
-from pyfcrawl.web import api, badges, failures, feeds, pages, statistics
+from pyfcrawl.web import failures, pages, programs
 from pyfcrawl.web.catalog import Catalog
 from pyfcrawl.web.middleware import Bounds, Proxy, SecurityHeaders, Validators
 from pyfcrawl.web.options import SiteOptions
@@ -32,14 +32,11 @@ def create_app(catalog: Catalog, options: SiteOptions) -> Starlette:
     answer = partial(failures.answer, templates)
     return Starlette(
         routes=[
-            *api.routes(catalog, options),
-            *statistics.routes(catalog, options),
-            *badges.routes(catalog, options),
-            *feeds.routes(catalog, options),
+            *programs.routes(catalog, options, templates),
             *pages.routes(catalog, options, templates),
         ],
         middleware=[
-            *([Middleware(Proxy)] if options.trust_proxy else []),
+            *([Middleware(Proxy, proxies=options.trust_proxy)] if options.trust_proxy else []),
             Middleware(SecurityHeaders),
             Middleware(GZipMiddleware, compresslevel=5),
             Middleware(Validators),

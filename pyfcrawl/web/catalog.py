@@ -7,7 +7,7 @@ look at every document of a collection is gathered beside the requests (see `ove
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -165,6 +165,13 @@ class Catalog:
     async def package(self, profile: Profile, registry: str, name: str) -> Package | None:
         """The package of that name in any spelling its registry takes for the same."""
         return await self._in_thread(lambda: self._package(profile.collection, registry, name))
+
+    async def known(
+        self, profile: Profile, package_ids: Sequence[str], fields: Sequence[str]
+    ) -> dict[str, dict[str, Document]]:
+        """As IndexReader.known: package_id -> version -> these fields."""
+        collection = profile.collection
+        return await self._in_thread(lambda: self.reader().known(collection, package_ids, fields))
 
     async def release(self, profile: Profile, identifier: str) -> Document | None:
         """The whole document of one release."""

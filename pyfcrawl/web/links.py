@@ -35,13 +35,15 @@ class Links:
         """A package's page."""
         return self.to(f"/package/{reference(document)}")
 
+    def badge(self, document: Document, kind: str) -> str:
+        """A badge of a package; without a registry a name with a scope is npm's, others PyPI's."""
+        name, registry = document["name"], document["registry"]
+        told = "" if registry == ("npm" if name.startswith("@") else "pypi") else registry
+        return self.to(f"/badge/{name}/{kind}", [("registry", told)])
+
     def raw(self, document: Document) -> str:
         """All that is known of a package, as JSON."""
         return self.to(f"/raw/{reference(document)}")
-
-    def badge(self, document: Document, kind: str) -> str:
-        """A badge of a package: its `version`, `health`, downloads of a `month`."""
-        return self.to(f"/badge/{document['name']}/{kind}")
 
     def person(self, name: str) -> str:
         """A person's page."""

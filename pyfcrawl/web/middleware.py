@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from hashlib import blake2b
 
@@ -61,30 +62,40 @@ class SecurityHeaders:
 
 
 class Proxy:
-    """Takes who asks, and how, from the headers of the proxy in front.
+    """Takes who asks, and how, from the headers of our proxies in front.
 
-    Of a list the last entry counts: the proxy added it, those before it anybody may have written.
+    Anybody may send such headers, so only what our own have added to their end counts: what the
+    outermost of `proxies` wrote. If there is less, or no address, it stays the other end of the
+    connection.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, proxies: int = 1) -> None:
         self._app = app
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         if scope["type"] == "http":
             headers = Headers(scope=scope)
-            client = _last(headers, "x-forwarded-for")
-            scheme = _last(headers, "x-forwarded-proto").lower()
-            if client:
+            client = self._written(headers, "x-forwarded-for").strip("[]")
+            scheme = self._written(headers, "x-forwarded-proto").lower()
+            if _is_address(client):
                 scope = {**scope, "client": (client, 0)}
             if scheme in ("http", "https"):
                 scope = {**scope, "scheme": scheme}
         await self._app(scope, receive, send)
 
+    def _written(self, headers: Headers, name: str) -> str:
+        entries = ",".join(headers.getlist(name)).split(",")
+        return entries[-self._proxies].strip() if self._proxies <= len(entries) else ""
 
-def _last(headers: Headers, name: str) -> str:
-    given = headers.getlist(name)
-    return given[-1].rpartition(",")[2].strip() if given else ""
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Bounds:

@@ -16,6 +16,7 @@ from pyfcrawl import __version__
 from pyfcrawl.core.abandoned import abandonment
 from pyfcrawl.core.profiles import Profile
 from pyfcrawl.web import shown
+from pyfcrawl.web.address import root_of
 from pyfcrawl.web.catalog import Catalog
 from pyfcrawl.web.links import Links, reference
 from pyfcrawl.web.options import SiteOptions
@@ -78,7 +79,7 @@ class Templates:
             "profile": profile,
             "links": self.links(profile),
             "path": request.scope["path"],
-            "origin": self._options.site_url or str(request.base_url).rstrip("/"),
+            "origin": root_of(request, self._options),
             **context,
         }
         page = self._environment.get_template(name).render(values)

@@ -16,6 +16,7 @@ from pyfcrawl.web.options import SiteOptions
 from tests.stores.conftest import typesense_server as typesense_server
 from tests.stores.typesense_server import ServerElsewhere, TypesenseServer
 from tests.web import sample
+from tests.web.api_site import ApiSite
 
 
 def catalog_of(stores: sample.Stores) -> Catalog:
@@ -73,3 +74,35 @@ def empty(tmp_path: Path) -> Iterator[TestClient]:
     urls = [f"sqlite:///{tmp_path / name}.db" for name in ("index", "state", "history")]
     with client_of(sample.Stores(IndexAddress(urls[0]), urls[1], urls[2])) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def api_site(tmp_path_factory: pytest.TempPathFactory) -> ApiSite:
+    """A site over an embedded index for the tests of what programs ask for; not to be changed."""
+    data = tmp_path_factory.mktemp("api")
+    site = ApiSite(data, IndexAddress(f"sqlite:///{data / 'index.db'}"))
+    site.fill()
+    return site
+
+
+@pytest.fixture(scope="session")
+def api_server(
+    typesense_server: TypesenseServer | ServerElsewhere,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[ApiSite]:
+    """The same with its index on a Typesense server."""
+    where = typesense_server.address()
+    address = IndexAddress(
+        f"typesense+{where.protocol}://{where.host}:{where.port}", where.api_key, 30, 30
+    )
+    site = ApiSite(tmp_path_factory.mktemp("api_server"), address, prefix="api_")
+    site.fill()
+    yield site
+    site.drop()
+
+
+@pytest.fixture(params=["api_site", "api_server"])
+def either(request: pytest.FixtureRequest) -> ApiSite:
+    """That site on either index."""
+    site: ApiSite = request.getfixturevalue(request.param)
+    return site
