@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from pyfcrawl.core.profiles import load_profiles
-from pyfcrawl.spiders.gaps import Gap
+from pyfcrawl.stores.standing import Gap
 from pyfcrawl.stores.state import Cursor, Pending, Run
 from tests.commands.shell import NOW, PROJECT, Shell, document, error_of
 

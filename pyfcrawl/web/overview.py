@@ -1,0 +1,295 @@
+"""What only a look at every document tells: who depends on whom, people, and a profile's totals.
+
+Looking at 100,000 documents takes seconds, so it is done beside the requests, again when the
+collection has changed, and never more often than its cost allows. Requests get what is there;
+only the very first ones after a start wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from heapq import nlargest, nsmallest
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from pyfcrawl.core.abandoned import abandonment
+from pyfcrawl.core.names import package_id
+from pyfcrawl.core.people import split_people
+from pyfcrawl.stores.index import Document, IndexReader
+
+FIELDS = (
+    *("package_id", "registry", "name", "version", "version_sortable", "is_latest", "summary"),
+    *("upload_timestamp", "first_upload_timestamp", "requires_dist", "author", "maintainer"),
+    *("health_score", "github_stars", "github_archived", "github_updated", "download_last_month"),
+    "version_is_prerelease",
+)
+
+#: Documents between two short rests, in which requests get the interpreter.
+_PIECE, _REST = 500, 0.002
+#: Seconds between two looks whether a collection changed, and after which one is read anyway.
+_LOOK, _OLD = 10.0, 3600.0
+#: Times as long as reading took that are between two readings.
+_PATIENCE = 10
+#: How long the lists of the newest and so on are, and below which score care is needed.
+_TOP, _POOR = 15, 70
+
+Mark = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """A package that depends on another: `requirement` as its latest release declares it."""
+
+    package: Document
+    requirement: str
+
+
+@dataclass
+class Overview:
+    """A collection at a glance, as of `made` (Unix seconds).
+
+    `packages` has the chosen fields of each package's latest release by package_id. `added` and
+    `released` count first uploads and releases by month, YYYY-MM. `people` gives the package_ids
+    of a person by the name in lower case.
+    """
+
+    made: float
+    packages: dict[str, Document]
+    releases: int = 0
+    added: dict[str, int] = field(default_factory=dict)
+    released: dict[str, int] = field(default_factory=dict)
+    people: dict[str, list[str]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    _dependents: dict[str, list[Dependent]] = field(default_factory=dict)
+
+    def dependents(self, package: str) -> list[Dependent]:
+        """Packages whose latest release depends on this one, most downloaded first."""
+        return self._dependents.get(package, [])
+
+    @cached_property
+    def scores(self) -> list[int]:
+        """All health scores that are known."""
+        found = (each["health_score"] for each in self.packages.values())
+        return [each for each in found if each is not None]
+
+    @cached_property
+    def newest(self) -> list[Document]:
+        """The packages released last."""
+        dated = (each for each in self.packages.values() if each["upload_timestamp"])
+        return nlargest(_TOP, dated, key=lambda each: each["upload_timestamp"])
+
+    @cached_property
+    def popular(self) -> list[Document]:
+        """The packages downloaded most, as far as that is known."""
+        counted = (each for each in self.packages.values() if each["download_last_month"])
+        return nsmallest(_TOP, counted, key=_popularity)
+
+    @cached_property
+    def in_need(self) -> list[Document]:
+        """The packages whose want of health troubles most: low scores, weighed by downloads."""
+        known = (each for each in self.packages.values() if each["health_score"] is not None)
+        poor = (each for each in known if each["health_score"] < _POOR)
+        return nlargest(_TOP, poor, key=_trouble)
+
+    @cached_property
+    def downloads(self) -> int:
+        """Downloads of all packages in the last month."""
+        return sum(each["download_last_month"] or 0 for each in self.packages.values())
+
+    def abandoned(self, now: int) -> int:
+        """How many packages seem abandoned."""
+        return sum(1 for each in self.packages.values() if abandonment(each, now))
+
+    def by_person(self, name: str) -> list[Document]:
+        """Packages that name this person as author or maintainer, most downloaded first."""
+        found = self.people.get(person_key(name), [])
+        return sorted((self.packages[each] for each in found), key=_popularity)
+
+
+def person_key(name: str) -> str:
+    """Under which a person is found: case and spacing don't count."""
+    return " ".join(name.casefold().split())
+
+
+def overview(documents: Iterable[Document], made: float) -> Overview:
+    """Look at all documents (with FIELDS) once."""
+    heads: dict[str, Document] = {}
+    released: Counter[str] = Counter()
+    count = 0
+    for each in documents:
+        count += 1
+        month = month_of(each["upload_timestamp"])
+        if month:
+            released[month] += 1
+        known = heads.get(each["package_id"])
+        if known is None or _rank(each) > _rank(known):
+            heads[each["package_id"]] = each
+    found = Overview(made, heads, count, released=dict(sorted(released.items())))
+    months = Counter(filter(None, (month_of(_first(each)) for each in heads.values())))
+    found.added = dict(sorted(months.items()))
+    _add_people(found)
+    _add_dependents(found)
+    return found
+
+
+def _first(head: Document) -> int | None:
+    first: int | None = head["first_upload_timestamp"] or head["upload_timestamp"]
+    return first
+
+
+def month_of(moment: int | None) -> str | None:
+    """YYYY-MM of Unix seconds, None when they are none."""
+    try:
+        return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m")
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _rank(document: Document) -> tuple[bool, str, str]:
+    latest = bool(document["is_latest"])
+    return latest, document["version_sortable"] or "", document["version"] or ""
+
+
+def _popularity(package: Document) -> tuple[int, str]:
+    return -(package["download_last_month"] or 0), package["name"].lower()
+
+
+def _trouble(package: Document) -> tuple[float, str]:
+    missing = _POOR - package["health_score"]
+    return missing * (1 + (package["download_last_month"] or 0)) ** 0.5, package["name"]
+
+
+def people_of(document: Document) -> list[str]:
+    """Names of the authors and maintainers, each once."""
+    names = [split_people(document.get(role))[0] for role in ("author", "maintainer")]
+    return list({person_key(each): each for some in names for each in some}.values())
+
+
+def _add_people(found: Overview) -> None:
+    for identifier, head in found.packages.items():
+        for name in people_of(head):
+            key = person_key(name)
+            found.names.setdefault(key, name)
+            found.people.setdefault(key, []).append(identifier)
+
+
+def _add_dependents(found: Overview) -> None:
+    for head in found.packages.values():
+        for target, requirement in requirements_of(head).items():
+            if target in found.packages and target != head["package_id"]:
+                found._dependents.setdefault(target, []).append(Dependent(head, requirement))
+    for some in found._dependents.values():
+        some.sort(key=lambda each: _popularity(each.package))
+
+
+def requirements_of(document: Document) -> dict[str, str]:
+    """package_id of each dependency -> the requirement as declared; broken ones are left out."""
+    found: dict[str, str] = {}
+    for text in document["requires_dist"] or ():
+        name = requirement_name(document["registry"], text)
+        if name:
+            found.setdefault(package_id(document["registry"], name), text)
+    return found
+
+
+def requirement_name(registry: str, text: str) -> str | None:
+    """The name of the package that a requirement asks for; None when it is broken."""
+    if registry == "npm":  # `@scope/name@range`
+        name = text[0:1] + text[1:].partition("@")[0]
+        return name.strip() or None
+    try:
+        return Requirement(text).name
+    except InvalidRequirement:
+        return None
+
+
+class Keeper:
+    """Keeps an overview of each collection that was asked for, and renews it when it changed."""
+
+    def __init__(self, reader: Callable[[], IndexReader], last_run: Callable[[], int]) -> None:
+        self._reader = reader
+        self._last_run = last_run
+        # One at a time: it is work for the interpreter, which requests share.
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="overview")
+        self._kept: dict[str, _Kept] = {}
+        self._under_way: dict[str, asyncio.Future[None]] = {}
+        self._closed = threading.Event()
+
+    async def overview(self, collection: str) -> Overview:
+        """The overview there is; the first is waited for. Raises StoreError."""
+        kept = self._kept.get(collection)
+        if kept is None or time.monotonic() >= kept.next_look:
+            renewal = self._renewal(collection)
+            if kept is None:
+                await asyncio.shield(renewal)
+        return self._kept[collection].overview
+
+    def begin(self, collection: str) -> None:
+        """Have an overview made, for later."""
+        self._renewal(collection)
+
+    def close(self) -> None:
+        """Give up what is being read."""
+        self._closed.set()
+        self._pool.shutdown()
+
+    def _renewal(self, collection: str) -> asyncio.Future[None]:
+        """The renewal under way, started if there is none."""
+        future = self._under_way.get(collection)
+        if future is None:
+            loop = asyncio.get_running_loop()
+            future = loop.run_in_executor(self._pool, self._renew, collection)
+            self._under_way[collection] = future
+            future.add_done_callback(lambda done: self._ended(collection, done))
+        return future
+
+    def _ended(self, collection: str, done: asyncio.Future[None]) -> None:
+        del self._under_way[collection]
+        if not done.cancelled():
+            done.exception()  # told to whoever waited; others have what was there before
+
+    # --- in the thread ------------------------------------------------------------------------
+
+    def _renew(self, collection: str) -> None:
+        started = time.monotonic()
+        kept = self._kept.get(collection)
+        mark = self._mark(collection)
+        if kept and kept.mark == mark and started < kept.old:
+            kept.next_look = started + _LOOK
+            return
+        made = overview(self._documents(collection), time.time())
+        ended = time.monotonic()
+        wait = max(_LOOK, _PATIENCE * (ended - started))
+        self._kept[collection] = _Kept(made, mark, ended + wait, ended + _OLD)
+
+    def _mark(self, collection: str) -> Mark:
+        """What is another when the collection has changed."""
+        info = self._reader().collection(collection)
+        return (info, self._last_run())
+
+    def _documents(self, collection: str) -> Iterable[Document]:
+        for number, each in enumerate(self._reader().iterate(collection, FIELDS)):
+            if number % _PIECE == 0:
+                if self._closed.is_set():
+                    return
+                time.sleep(_REST)
+            yield each
+
+
+@dataclass(slots=True)
+class _Kept:
+    """An overview with the mark of what it is of, and monotonic times to look and to renew."""
+
+    overview: Overview
+    mark: Mark
+    next_look: float
+    old: float
