@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from scrapy.settings import Settings
@@ -133,3 +135,23 @@ def test_without_redis_nothing_of_it_is_imported() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_without_typesense_nothing_of_it_is_imported(tmp_path: Path) -> None:
+    """By a whole crawl, and by a command that reads."""
+    program = (
+        "import sys\n"
+        "from scrapy.cmdline import execute\n"
+        "try: execute(['scrapy', *sys.argv[1:]])\n"
+        "finally: print([name for name in sys.modules if 'typesense' in name])"
+    )
+    environment = os.environ | {"DATA_DIR": str(tmp_path), "TYPESENSE_HOST": ""}
+    for words in (["crawl", "pypi", "-anames=a", "-sRETRY_TIMES=0"], ["search", "a"], ["status"]):
+        run = subprocess.run(
+            [sys.executable, "-c", program, *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert run.stdout.splitlines()[-1:] == ["[]"], run.stdout + run.stderr
