@@ -36,6 +36,7 @@ _NUMBERS = {
     "RETRY_TIMES": 0,
     "RSS_DEDUP_TTL_NEW": 0,
     "RSS_DEDUP_TTL_UPDATE": 0,
+    "SCHEDULE_JITTER": 0,
     "TYPESENSE_TIMEOUT": 0.001,
 }
 #: Those that have an upper end, too.
@@ -46,7 +47,7 @@ _WHOLE = frozenset(
     {
         *("BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS", "METRICS_PORT"),
         "LEASE_ATTEMPTS",
-        *("RSS_DEDUP_TTL_NEW", "RSS_DEDUP_TTL_UPDATE"),
+        *("RSS_DEDUP_TTL_NEW", "RSS_DEDUP_TTL_UPDATE", "SCHEDULE_JITTER"),
     }
 )
 
@@ -138,6 +139,8 @@ def check_settings(settings: BaseSettings) -> None:
     _check_redis(settings)
     for name in [*rates, "CLICKHOUSE_URL"]:
         _check_root(name, str(settings[name]))
+    if settings["SCRAPYD_URL"]:
+        _check_scrapyd(str(settings["SCRAPYD_URL"]))
     for name in [*settings.getdict("SOURCE_TOKENS").values(), "CLICKHOUSE_PASSWORD"]:
         _check_secret(name, str(settings[name] or ""))
 
@@ -177,6 +180,15 @@ def _check_root(name: str, value: str) -> None:
             f"{name}={value.partition('?')[0]} is no plain http(s) address; "
             f"give the root of the service, such as https://{name.partition('_')[0].lower()}.example"
         )
+
+
+def _check_scrapyd(url: str) -> None:
+    if "@" in url:
+        raise ConfigurationError(
+            "SCRAPYD_URL holds a user (its value is not shown); "
+            "give SCRAPYD_USERNAME and SCRAPYD_PASSWORD, and an address without them"
+        )
+    _check_root("SCRAPYD_URL", url)
 
 
 def _check_secret(name: str, value: str) -> None:

@@ -7,6 +7,7 @@ A setting may be given on the command line (`-s NAME=VALUE`), in the environment
 from __future__ import annotations
 
 import os
+from importlib import resources
 from pathlib import Path
 
 from dotenv import load_dotenv
@@ -16,8 +17,20 @@ _project = Path(closest_scrapy_cfg() or "scrapy.cfg").resolve().parent
 load_dotenv(_project / ".env")
 
 
-def _env(name: str, default: str) -> str:
-    return os.environ.get(name, "").strip() or default
+def _env(name: str, default: str, may_be_empty: bool = False) -> str:
+    value = os.environ.get(name)
+    given = value is not None and may_be_empty
+    return (value or "").strip() or ("" if given else default)
+
+
+def _profiles_file() -> str:
+    """The project's own profiles.yaml, or the one packed into a wheel or an egg.
+
+    An egg is a zip file, so its path is no file's; `load_profiles` knows how to read it.
+    """
+    ours = _project / "profiles.yaml"
+    packed = resources.files("pyfcrawl") / "profiles.yaml"
+    return str(packed if packed.is_file() and not ours.is_file() else ours)
 
 
 def _pypi_root() -> str:
@@ -53,7 +66,7 @@ WARN_ON_GENERATOR_RETURN_VALUE = False  # parses each callback's source: a sixth
 
 # --- which ecosystem (spiders, commands) --------------------------------------------------------
 
-PROFILES_FILE = str(Path(_env("PROFILES_FILE", str(_project / "profiles.yaml"))))
+PROFILES_FILE = str(Path(_env("PROFILES_FILE", "") or _profiles_file()))
 DEFAULT_PROFILE = _env("DEFAULT_PROFILE", "plone")
 
 # --- where things are kept (stores) -------------------------------------------------------------
@@ -213,6 +226,38 @@ DOWNLOAD_WARNSIZE = 128 * 1024 * 1024
 #: that; 0: it is looked at every time.
 RSS_DEDUP_TTL_NEW = _env("RSS_DEDUP_TTL_NEW", "86400")
 RSS_DEDUP_TTL_UPDATE = _env("RSS_DEDUP_TTL_UPDATE", "86400")
+
+# --- the timetable (scrapy schedule) ------------------------------------------------------------
+# Crontab lines: minute, hour, day of month, month, weekday. Set to nothing: not at all.
+
+#: New releases, from the feeds.
+SCHEDULE_RSS = _env("SCHEDULE_RSS", "*/1 * * * *", may_be_empty=True)
+#: All that changed on PyPI.
+SCHEDULE_SYNC = _env("SCHEDULE_SYNC", "0 * * * *", may_be_empty=True)
+#: Packages on npm.
+SCHEDULE_NPM = _env("SCHEDULE_NPM", "0 1 * * *", may_be_empty=True)
+#: The packages that are indexed, whether or not they changed (mode=refresh).
+SCHEDULE_REFRESH = _env("SCHEDULE_REFRESH", "0 2 * * 0", may_be_empty=True)
+#: Download numbers.
+SCHEDULE_DOWNLOADS = _env("SCHEDULE_DOWNLOADS", "0 4 * * 0", may_be_empty=True)
+#: Facts of repositories.
+SCHEDULE_GITHUB = _env("SCHEDULE_GITHUB", "0 5 * * 0", may_be_empty=True)
+#: Every project on PyPI (mode=full).
+SCHEDULE_FULL = _env("SCHEDULE_FULL", "0 3 1 * *", may_be_empty=True)
+#: For which profiles; empty: DEFAULT_PROFILE.
+SCHEDULE_PROFILES = _env("SCHEDULE_PROFILES", "")
+#: In which time zone the lines are read.
+SCHEDULE_TIMEZONE = _env("SCHEDULE_TIMEZONE", "UTC")
+#: Seconds that a job begins late at most, each installation by another part of it.
+SCHEDULE_JITTER = _env("SCHEDULE_JITTER", "300")
+#: By which name the timetable keeps its marks in the state store; empty: the machine's.
+SCHEDULE_NAME = _env("SCHEDULE_NAME", "")
+#: A scrapyd to run the jobs, such as http://localhost:6800; empty: they run where the timetable is.
+SCRAPYD_URL = _env("SCRAPYD_URL", "")
+SCRAPYD_USERNAME = _env("SCRAPYD_USERNAME", "")
+SCRAPYD_PASSWORD = _env("SCRAPYD_PASSWORD", "")
+#: As what the project is deployed there.
+SCRAPYD_PROJECT = _env("SCRAPYD_PROJECT", "pyfcrawl")
 
 # --- components ---------------------------------------------------------------------------------
 

@@ -168,7 +168,7 @@ def test_every_spider_argument_is_described(spider: str) -> None:
 def test_every_dependency_has_its_reason() -> None:
     lines = [
         line
-        for file in ("requirements.txt", "requirements-dev.txt")
+        for file in ("requirements.txt", "requirements-scrapyd.txt", "requirements-dev.txt")
         for line in (ROOT / file).read_text(encoding="utf-8").splitlines()
         if line and line[0] not in "#-"
     ]

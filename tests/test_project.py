@@ -171,8 +171,16 @@ def test_all_that_is_imported_is_required() -> None:
     assert missing(PACKAGE, requirements("requirements.txt")) == set()
 
 
+def test_all_that_scrapyd_loads_is_required() -> None:
+    names = [name for name in MODULES if name.startswith("pyfcrawl_scrapyd/")]
+    listed = requirements("requirements.txt") | requirements("requirements-scrapyd.txt")
+    assert len(names) > 3
+    assert missing(names, listed) == set()
+
+
 def test_all_that_tests_import_is_required() -> None:
-    listed = requirements("requirements.txt") | requirements("requirements-dev.txt")
+    files = ("requirements.txt", "requirements-scrapyd.txt", "requirements-dev.txt")
+    listed = set().union(*(requirements(file) for file in files))
     assert missing(MODULES, listed) == set()
 
 

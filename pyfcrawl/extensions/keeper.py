@@ -47,7 +47,6 @@ class Keeper:
         self._crawler = crawler
         self._state_url = state_url
         self._state: StateStore | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._plan = Plan([])
         self._ledger = Ledger(self._plan)
         self._pending: dict[str, set[str]] = {}
@@ -79,7 +78,6 @@ class Keeper:
 
     def run_planned(self, plan: Plan) -> None:
         """Open the account."""
-        self._loop = asyncio.get_running_loop()
         self._plan = plan
         self._ledger = Ledger(plan)
         self._stats.set_value("pyfcrawl/planned", sum(part.count for part in plan.parts))
@@ -224,10 +222,6 @@ class Keeper:
         """Without state nothing can be vouched for: end the run, keep what is written."""
         self._state = None
         self._stats.set_value(_ERROR, str(error))
-        if self._loop is not None:  # this may be a thread that saves
-            self._loop.call_soon_threadsafe(self._end_crawl)
-
-    def _end_crawl(self) -> None:
         engine = self._crawler.engine
         if engine is not None:
             self._closing = asyncio.ensure_future(engine.close_spider_async(reason="error"))

@@ -54,6 +54,7 @@ class SharedKeeper(Keeper):
 
     def run_joined(self, plan: Plan) -> None:
         """Open the account of a part of the run."""
+        self._loop = asyncio.get_running_loop()
         super().run_planned(replace(plan, parts=[], end=None))
 
     def _close(self, visits: list[str]) -> None:
@@ -72,6 +73,14 @@ class SharedKeeper(Keeper):
             if self._state is None:  # it could not be saved: these leases go to others
                 return
             self._tell(closing)
+
+    def _stop(self, error: Exception) -> None:
+        """See Keeper; a thread that saves may say so, too."""
+        self._state = None
+        if self._divided:
+            self._loop.call_soon_threadsafe(super()._stop, error)
+        else:
+            super()._stop(error)
 
     async def account_due(self) -> None:
         """Return when all that is done so far is saved."""

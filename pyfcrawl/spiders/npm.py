@@ -22,7 +22,7 @@ from pyfcrawl import signals
 from pyfcrawl.batch.fetching import Context
 from pyfcrawl.batch.messages import BatchResponse, Target
 from pyfcrawl.core.ledger import Part, Plan, Visit
-from pyfcrawl.core.names import normalized, package_id
+from pyfcrawl.core.names import package_id
 from pyfcrawl.core.profiles import load_profiles
 from pyfcrawl.errors import PyfcrawlError, SourceError
 from pyfcrawl.items import DownloadsItem, GoneItem, ListingItem, PackageItem
@@ -32,7 +32,7 @@ from pyfcrawl.spiders.npm_arguments import Arguments, Roots, parse
 from pyfcrawl.spiders.npm_downloads import Downloads
 from pyfcrawl.spiders.npm_readmes import Readmes
 from pyfcrawl.spiders.npm_search import Searching
-from pyfcrawl.spiders.npm_selection import Selection, agreed, open_selections
+from pyfcrawl.spiders.npm_selection import Selection, agreed, open_selections, worklist
 from pyfcrawl.stores.index import IndexAddress, IndexReader, open_reader
 from pyfcrawl.stores.state import open_state
 
@@ -141,7 +141,7 @@ class NpmSpider(Searching, Readmes, Downloads):
             for request in self.search(texts):
                 yield request
             discovered = await self._discovered(texts)
-        self._names = self._worklist(discovered)
+        self._names = worklist(self.arguments, self._selections, discovered, self._discovers)
         async for request in self._visits(self._names):
             yield request
 
@@ -166,24 +166,6 @@ class NpmSpider(Searching, Readmes, Downloads):
             if hit.keywords is None
             or any(each.wants(name, hit.keywords) for each in self._selections)
         ]
-
-    def _worklist(self, discovered: Sequence[str]) -> list[str]:
-        """The packages to visit, each once: pending ones, new ones, then those known already."""
-        indexed = {key: name for each in self._selections for key, name in each.indexed.items()}
-        names = list(self.arguments.names)
-        if self._discovers:
-            names = [name for each in self._selections for name in each.pending]
-            names += sorted(discovered, key=self._is_known)
-        if not self.arguments.names:
-            names += indexed.values()
-        # npm once took names that differ in case alone; here they are one package.
-        spelled = {normalized(name, REGISTRY): name for name in reversed(names)}
-        order = dict.fromkeys(normalized(name, REGISTRY) for name in names)
-        listed = [indexed.get(key, spelled[key]) for key in order if self.arguments.match in key]
-        return listed[: self.arguments.limit]
-
-    def _is_known(self, name: str) -> bool:
-        return any(name in each.validators for each in self._selections)
 
     async def _visits(self, names: Sequence[str]) -> AsyncIterator[Request]:
         """Requests for all packages, a part at a time."""
