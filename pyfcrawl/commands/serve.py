@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import socket
+from urllib.parse import urlsplit
 
 import uvicorn
 from scrapy.commands import ScrapyCommand
@@ -71,7 +72,11 @@ class Command(Frame, ScrapyCommand):
             api_rate_limit=settings.getint("API_RATE_LIMIT"),
         )
         host = settings["SERVE_HOST"] if opts.host is None else opts.host
-        port = port_number(settings["SERVE_PORT"] if opts.port is None else opts.port)
+        port = (
+            port_number("SERVE_PORT", settings["SERVE_PORT"])
+            if opts.port is None
+            else port_number("--port", opts.port)
+        )
         with listening(host, port) as listener:
             shown = f"[{host}]" if ":" in host else host
             output.show(f"http://{shown}:{listener.getsockname()[1]}/  (Ctrl-C stops it)")
@@ -96,17 +101,31 @@ class Command(Frame, ScrapyCommand):
         return [*first, *(each for each in known.values() if each not in first)]
 
 
-def port_number(value: object) -> int:
-    """A TCP port; 0 takes any that is free. Raises ConfigurationError."""
+def port_number(name: str, value: object) -> int:
+    """A TCP port; 0 takes any that is free. Raises ConfigurationError, which calls it `name`."""
     text = str(value)
     if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536):
-        raise ConfigurationError(f"port {text[:80]!r} is none; give a number from 0 to 65535")
+        raise ConfigurationError(f"{name} {text[:80]!r} is no port; give a number from 0 to 65535")
     return int(text)
 
 
 def site_url(value: object) -> str:
-    """The site's own address without a slash at its end, "" for none."""
-    return str(value or "").rstrip("/")
+    """The site's own address without a slash at its end, "" for none.
+
+    Raises ConfigurationError.
+    """
+    text = str(value or "").rstrip("/")
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if text and (not usable or parts.path or parts.query or parts.fragment or "@" in text):
+        raise ConfigurationError(
+            f"SITE_URL={text[:80]} is no address of a site; give one such as "
+            "https://packages.example.org, without a path"
+        )
+    return text
 
 
 def listening(host: str, port: int) -> socket.socket:

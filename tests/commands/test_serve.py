@@ -48,7 +48,7 @@ def test_only_the_profiles_named_are_shown(shell: Shell) -> None:
 
 @pytest.mark.parametrize("port", ["x", "-1", "65536", "8e3", "²"])
 def test_a_port_that_is_none(shell: Shell, port: str) -> None:
-    assert f"port {port!r}" in error_of(shell("serve", f"--port={port}"))
+    assert f"--port {port!r}" in error_of(shell("serve", f"--port={port}"))
 
 
 def test_a_port_that_is_taken(shell: Shell) -> None:

@@ -113,7 +113,6 @@ def test_the_readme_is_rendered(site: TestClient) -> None:
     assert words(readme.xpath("h3")[0]) == "plone.api"
     (image,) = readme.xpath(".//img")
     assert image.get("loading") == "lazy"
-    assert image.get("referrerpolicy") == "no-referrer"
     assert readme.xpath(".//pre//span[@class]")
 
 
