@@ -58,7 +58,7 @@ def _some(document: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
 async def search(site: Site, request: Request, asked: Search) -> models.Found:
     """Packages that fit, each by its latest release, or the newest that fits the conditions."""
     query = query_of(asked, site.options.now())
-    result = await site.catalog.search(profile_of(site, asked.profile), query)
+    result = await site.catalog.glimpse(profile_of(site, asked.profile), query)
     called = {field: name for name, field in FIELD_OF.items()}
     return models.Found(
         found=result.found,

@@ -147,7 +147,7 @@ def query_of(asked: Search, now: float) -> Query:
         descending=None if asked.order is UNSET else asked.order == "desc",
         page=asked.page,
         per_page=asked.per_page,
-        facets=[FIELD_OF[each] for each in dict.fromkeys(asked.facets)],
+        facets=tuple(FIELD_OF[each] for each in dict.fromkeys(asked.facets)),
     )
 
 

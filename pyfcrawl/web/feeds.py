@@ -53,7 +53,7 @@ class FeedOfReleases(FeedOfSearch, kw_only=True):
 async def packages(site: Site, request: Request, asked: FeedOfSearch) -> Response:
     """Packages by when their first file was uploaded, newest first."""
     profile = profile_of(site, asked.profile)
-    found = await site.catalog.search(
+    found = await site.catalog.glimpse(
         profile,
         Query(
             text=asked.q,
@@ -82,7 +82,7 @@ async def releases(site: Site, request: Request, asked: FeedOfReleases) -> Respo
     if major:
         hits = await _last_major(site, profile, query)
     else:
-        hits = (await site.catalog.search(profile, query)).hits
+        hits = (await site.catalog.glimpse(profile, query)).hits
     kind = "Major releases" if major else "Releases"
     feed = _Feed(site, request, profile, f"{kind} for {profile.title}", _searched(asked))
     return feed.answer(hits[:_ENTRIES], "upload_timestamp", "identifier")
