@@ -45,7 +45,7 @@ quickstart: $(INSTALLED)
 install: $(INSTALLED)
 
 test: $(INSTALLED_DEV)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(INSTALLED_DEV)
 	@$(BIN)/ruff check .
@@ -73,7 +73,7 @@ $(INSTALLED): requirements.txt | $(MADE)
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(INSTALLED_DEV): requirements-dev.txt requirements.txt | $(MADE)
+$(INSTALLED_DEV): requirements-dev.txt requirements-scrapyd.txt requirements.txt | $(MADE)
 	@echo "Installing requirements-dev.txt into $(VENV) ..."
 	@$(PIP) -r requirements-dev.txt
 	@touch $@ $(INSTALLED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from scrapy.settings import BaseSettings
 
 from pyfcrawl import __version__
+from pyfcrawl.core.overdue import limits
 from pyfcrawl.errors import ConfigurationError
 
 #: Settings that are numbers, with the least value that makes sense.
@@ -17,26 +19,35 @@ _NUMBERS = {
     "BATCH_CONCURRENCY": 1,
     "BATCH_MAX_BODY": 1,
     "DOWNLOAD_TIMEOUT": 0.001,
+    "HEARTBEAT": 0.1,
     "HOST_PATIENCE": 1,
     "INDEX_WAIT": 0,
     "LEASE_ATTEMPTS": 1,
     "LEASE_SECONDS": 1,
+    "METRICS_PORT": 0,
+    "MONITOR_FAILURE_RATE": 0,
     "PROGRESS_INTERVAL": 0.1,
     "REDIS_TIMEOUT": 0.001,
     "REDIS_WAIT": 0,
+    "REMOVE_LIMIT": 0,
     "RENDER_TIMEOUT": 0.001,
     "RENDER_WORKERS": 0,
     "RETRY_AFTER_MAX": 0,
     "RETRY_TIMES": 0,
     "RSS_DEDUP_TTL_NEW": 0,
     "RSS_DEDUP_TTL_UPDATE": 0,
+    "SCHEDULE_JITTER": 0,
     "TYPESENSE_TIMEOUT": 0.001,
 }
+#: Those that have an upper end, too.
+_MOST = {"METRICS_PORT": 65535, "MONITOR_FAILURE_RATE": 100, "REMOVE_LIMIT": 100}
+#: Those that may be empty, for 0.
+_OFF = frozenset({"METRICS_PORT"})
 _WHOLE = frozenset(
     {
-        *("BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS"),
+        *("BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS", "METRICS_PORT"),
         "LEASE_ATTEMPTS",
-        *("RSS_DEDUP_TTL_NEW", "RSS_DEDUP_TTL_UPDATE"),
+        *("RSS_DEDUP_TTL_NEW", "RSS_DEDUP_TTL_UPDATE", "SCHEDULE_JITTER"),
     }
 )
 
@@ -114,9 +125,11 @@ def check_settings(settings: BaseSettings) -> None:
     """Raise ConfigurationError for a setting of ours that can't be used, naming it."""
     rates = settings.getdict("SOURCE_RATES")
     for name, least in (_NUMBERS | dict.fromkeys(rates.values(), 0)).items():
-        _check_number(name, settings[name], least, int if name in _WHOLE else float)
+        value = 0 if name in _OFF and settings[name] == "" else settings[name]
+        _check_number(name, value, least, int if name in _WHOLE else float)
     for name in settings.getdict("SOURCE_CONCURRENCY").values():
         _check_number(name, settings[name], 1, int)
+    limits(str(settings["OVERDUE_AFTER"]))
     try:
         settings.getbool("IMAGE_PROBE")
     except ValueError:
@@ -126,6 +139,8 @@ def check_settings(settings: BaseSettings) -> None:
     _check_redis(settings)
     for name in [*rates, "CLICKHOUSE_URL"]:
         _check_root(name, str(settings[name]))
+    if settings["SCRAPYD_URL"]:
+        _check_scrapyd(str(settings["SCRAPYD_URL"]))
     for name in [*settings.getdict("SOURCE_TOKENS").values(), "CLICKHOUSE_PASSWORD"]:
         _check_secret(name, str(settings[name] or ""))
 
@@ -138,6 +153,8 @@ def _check_number(name: str, value: Any, least: float, kind: type[int] | type[fl
     if not usable:
         what = "a whole number" if kind is int else "a number"
         raise ConfigurationError(f"{name}={value} is not {what} of {least} or more")
+    if float(value) > _MOST.get(name, math.inf):
+        raise ConfigurationError(f"{name}={value} is not a number from {least} to {_MOST[name]}")
 
 
 def _check_redis(settings: BaseSettings) -> None:
@@ -163,6 +180,15 @@ def _check_root(name: str, value: str) -> None:
             f"{name}={value.partition('?')[0]} is no plain http(s) address; "
             f"give the root of the service, such as https://{name.partition('_')[0].lower()}.example"
         )
+
+
+def _check_scrapyd(url: str) -> None:
+    if "@" in url:
+        raise ConfigurationError(
+            "SCRAPYD_URL holds a user (its value is not shown); "
+            "give SCRAPYD_USERNAME and SCRAPYD_PASSWORD, and an address without them"
+        )
+    _check_root("SCRAPYD_URL", url)
 
 
 def _check_secret(name: str, value: str) -> None:

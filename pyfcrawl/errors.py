@@ -41,3 +41,10 @@ class SourceError(PyfcrawlError):
     Raised by `pyfcrawl.sources` when a payload can't be used; the crawl counts the project as
     failed (pending), it never removes anything because of it.
     """
+
+
+class ScheduleError(PyfcrawlError):
+    """A job of the timetable can't be started where it should run.
+
+    Raised by `pyfcrawl.timetable`; the timetable says so once and tries again.
+    """

@@ -7,6 +7,7 @@ A setting may be given on the command line (`-s NAME=VALUE`), in the environment
 from __future__ import annotations
 
 import os
+from importlib import resources
 from pathlib import Path
 
 from dotenv import load_dotenv
@@ -16,8 +17,20 @@ _project = Path(closest_scrapy_cfg() or "scrapy.cfg").resolve().parent
 load_dotenv(_project / ".env")
 
 
-def _env(name: str, default: str) -> str:
-    return os.environ.get(name, "").strip() or default
+def _env(name: str, default: str, may_be_empty: bool = False) -> str:
+    value = os.environ.get(name)
+    given = value is not None and may_be_empty
+    return (value or "").strip() or ("" if given else default)
+
+
+def _profiles_file() -> str:
+    """The project's own profiles.yaml, or the one packed into a wheel or an egg.
+
+    An egg is a zip file, so its path is no file's; `load_profiles` knows how to read it.
+    """
+    ours = _project / "profiles.yaml"
+    packed = resources.files("pyfcrawl") / "profiles.yaml"
+    return str(packed if packed.is_file() and not ours.is_file() else ours)
 
 
 def _pypi_root() -> str:
@@ -53,7 +66,7 @@ WARN_ON_GENERATOR_RETURN_VALUE = False  # parses each callback's source: a sixth
 
 # --- which ecosystem (spiders, commands) --------------------------------------------------------
 
-PROFILES_FILE = str(Path(_env("PROFILES_FILE", str(_project / "profiles.yaml"))))
+PROFILES_FILE = str(Path(_env("PROFILES_FILE", "") or _profiles_file()))
 DEFAULT_PROFILE = _env("DEFAULT_PROFILE", "plone")
 
 # --- where things are kept (stores) -------------------------------------------------------------
@@ -91,6 +104,8 @@ REDIS_TIMEOUT = _env("REDIS_TIMEOUT", "10")
 LEASE_SECONDS = _env("LEASE_SECONDS", "30")
 #: Times that a share is tried before it is given up, and its projects noted as pending.
 LEASE_ATTEMPTS = 5
+#: Percent of a collection's packages that a run may remove without being told to.
+REMOVE_LIMIT = _env("REMOVE_LIMIT", "20")
 ADDONS = {"pyfcrawl.addons.DerivedSettings": 100}
 
 # --- upstream addresses (sources) ---------------------------------------------------------------
@@ -212,6 +227,38 @@ DOWNLOAD_WARNSIZE = 128 * 1024 * 1024
 RSS_DEDUP_TTL_NEW = _env("RSS_DEDUP_TTL_NEW", "86400")
 RSS_DEDUP_TTL_UPDATE = _env("RSS_DEDUP_TTL_UPDATE", "86400")
 
+# --- the timetable (scrapy schedule) ------------------------------------------------------------
+# Crontab lines: minute, hour, day of month, month, weekday. Set to nothing: not at all.
+
+#: New releases, from the feeds.
+SCHEDULE_RSS = _env("SCHEDULE_RSS", "*/1 * * * *", may_be_empty=True)
+#: All that changed on PyPI.
+SCHEDULE_SYNC = _env("SCHEDULE_SYNC", "0 * * * *", may_be_empty=True)
+#: Packages on npm.
+SCHEDULE_NPM = _env("SCHEDULE_NPM", "0 1 * * *", may_be_empty=True)
+#: The packages that are indexed, whether or not they changed (mode=refresh).
+SCHEDULE_REFRESH = _env("SCHEDULE_REFRESH", "0 2 * * 0", may_be_empty=True)
+#: Download numbers.
+SCHEDULE_DOWNLOADS = _env("SCHEDULE_DOWNLOADS", "0 4 * * 0", may_be_empty=True)
+#: Facts of repositories.
+SCHEDULE_GITHUB = _env("SCHEDULE_GITHUB", "0 5 * * 0", may_be_empty=True)
+#: Every project on PyPI (mode=full).
+SCHEDULE_FULL = _env("SCHEDULE_FULL", "0 3 1 * *", may_be_empty=True)
+#: For which profiles; empty: DEFAULT_PROFILE.
+SCHEDULE_PROFILES = _env("SCHEDULE_PROFILES", "")
+#: In which time zone the lines are read.
+SCHEDULE_TIMEZONE = _env("SCHEDULE_TIMEZONE", "UTC")
+#: Seconds that a job begins late at most, each installation by another part of it.
+SCHEDULE_JITTER = _env("SCHEDULE_JITTER", "300")
+#: By which name the timetable keeps its marks in the state store; empty: the machine's.
+SCHEDULE_NAME = _env("SCHEDULE_NAME", "")
+#: A scrapyd to run the jobs, such as http://localhost:6800; empty: they run where the timetable is.
+SCRAPYD_URL = _env("SCRAPYD_URL", "")
+SCRAPYD_USERNAME = _env("SCRAPYD_USERNAME", "")
+SCRAPYD_PASSWORD = _env("SCRAPYD_PASSWORD", "")
+#: As what the project is deployed there.
+SCRAPYD_PROJECT = _env("SCRAPYD_PROJECT", "pyfcrawl")
+
 # --- components ---------------------------------------------------------------------------------
 
 DOWNLOADER_MIDDLEWARES = {
@@ -225,6 +272,10 @@ SPIDER_MIDDLEWARES = {
 EXTENSIONS = {
     "pyfcrawl.extensions.keeper.Keeper": 100,
     "pyfcrawl.extensions.progress.ProgressReport": 200,
+    "pyfcrawl.scheduling.budget.SharedBudget": 300,  # does nothing without Redis
+    "pyfcrawl.extensions.metrics.CrawlMetrics": 300,
+    "pyfcrawl.extensions.monitors.Monitors": 400,
+    "pyfcrawl.extensions.records.RunRecord": 900,  # behind all that have a say in how it ended
     "scrapy.extensions.logstats.LogStats": None,  # ProgressReport says it better
     "scrapy.extensions.remote_control.RemoteControl": None,  # opens a port nobody asked for
 }
@@ -250,6 +301,19 @@ IMAGE_PROBE = _env("IMAGE_PROBE", "False")
 
 # --- what a run says ----------------------------------------------------------------------------
 
+#: Seconds between signs of life of a run; one that misses three of them counts as died.
+HEARTBEAT = 30
+#: What started a run, for its record: `schedule` for the timetable.
+RUN_BY = _env("RUN_BY", "")
+#: Without a run that ended well for so long a source is overdue; one not named never is.
+OVERDUE_AFTER = _env("OVERDUE_AFTER", "pypi=3h,rss=10m,npm=2d,github=9d,pypistats=9d")
+#: Where Prometheus finds the numbers of a run; no port: nowhere.
+METRICS_PORT = _env("METRICS_PORT", "0")
+METRICS_HOST = _env("METRICS_HOST", "127.0.0.1")
+#: Percent of a run's visits that may fail before a monitor says so.
+MONITOR_FAILURE_RATE = _env("MONITOR_FAILURE_RATE", "5")
+SPIDERMON_ENABLED = True
+SPIDERMON_SPIDER_CLOSE_MONITORS = ("pyfcrawl.extensions.monitors.RunMonitors",)
 LOG_LEVEL = _env("LOG_LEVEL", "INFO")
 LOG_VERSIONS = ()
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

@@ -28,6 +28,14 @@ index_opened = object()
 #: Sent by the keeper when everything planned is done and nothing failed.
 run_clean = object()
 
+#: Sent when no visit is under way, and none is to come for now: by the keeper when a run is over,
+#: by a spider that goes on and on after each round. What is held of removals can be judged.
+removals_due = object()
+
+#: Sent by the index pipeline when it has: `removed` (names of packages), `left` (collection ->
+#: names that stay pending because they are too many).
+removals_settled = object()
+
 #: More work belongs to a project: `visit`, `units`. Sent before that work is yielded.
 work_expected = object()
 

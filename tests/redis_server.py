@@ -11,7 +11,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import uuid
@@ -20,6 +19,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import redis
+
+from tests.ports import free_port
 
 _STARTING = 20.0
 _TRIES = 5
@@ -92,7 +93,8 @@ class RedisServer:
         with contextlib.closing(self.client()) as client:
             while time.monotonic() < deadline and self._process and self._process.poll() is None:
                 with contextlib.suppress(redis.RedisError):
-                    if client.ping():
+                    # Any server would answer to a ping: this one has to be ours.
+                    if client.info("server")["process_id"] == self.pid:
                         return True
                 time.sleep(0.02)
         return False
@@ -171,14 +173,6 @@ class RedisPlace:
         with contextlib.closing(self.server.client()) as client:
             for key in self.all_keys():
                 client.unlink(key)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def _binary() -> str:

@@ -123,6 +123,7 @@ def test_without_redis_nothing_of_it_is_imported() -> None:
         "from pyfcrawl.stores.state import open_state\n"
         "from pyfcrawl.batch import handler\n"
         "from pyfcrawl.extensions import keeper\n"
+        "from pyfcrawl.scheduling import budget\n"
         "settings = get_project_settings()\n"
         "derive_settings(settings); check_settings(settings)\n"
         "open_state(settings['STATE_URL'], readonly=True).close()\n"

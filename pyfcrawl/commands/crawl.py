@@ -7,6 +7,7 @@ import gc
 import logging
 from typing import Any
 
+from scrapy import Spider
 from scrapy.commands.crawl import Command as ScrapyCrawl
 from scrapy.exceptions import UsageError
 
@@ -29,6 +30,15 @@ class Command(ScrapyCrawl):
             "documents, 2 for wrong usage."
         )
 
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Scrapy's, and ours."""
+        super().add_options(parser)
+        parser.add_argument(
+            "--check",
+            action="store_true",
+            help="only say whether arguments and settings are in order; nothing is fetched",
+        )
+
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check, crawl, and set the exit status."""
         if len(args) != 1:
@@ -38,8 +48,9 @@ class Command(ScrapyCrawl):
         try:
             spider = self.crawler_process.spider_loader.load(args[0])
         except KeyError:
+            known = ", ".join(self.crawler_process.spider_loader.list())
             raise UsageError(
-                f"there is no spider {args[0]!r}; 'scrapy list' shows them", print_help=False
+                f"there is no spider {args[0]!r}; there are {known}", print_help=False
             ) from None
         try:
             derive_settings(self.settings)
@@ -51,6 +62,12 @@ class Command(ScrapyCrawl):
             report(error)
             self.exitcode = 1
             return
+        if not opts.check:
+            self._crawl(spider, opts)
+
+    def _crawl(self, spider: type[Spider], opts: argparse.Namespace) -> None:
+        assert self.crawler_process is not None
+        assert self.settings is not None
         # Scrapy makes a record of every message and drops it at the end; this stops it earlier.
         logging.getLogger("scrapy").setLevel(self.settings["LOG_LEVEL"])
         if self.settings["LOG_LEVEL"] == "INFO":

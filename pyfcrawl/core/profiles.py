@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import yaml
@@ -21,6 +22,7 @@ from packaging.utils import InvalidName, canonicalize_name
 from pyfcrawl.core.classifiers import tidy
 from pyfcrawl.errors import ConfigurationError
 
+_PACKAGE = __name__.partition(".")[0]
 COLLECTION_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _SCOPE = re.compile(r"@[a-z0-9~-][a-z0-9._~-]*")
 _NPM_NAME = re.compile(rf"(?:{_SCOPE.pattern}/)?[A-Za-z0-9~-][A-Za-z0-9._~-]*")
@@ -81,10 +83,11 @@ class Profile:
 def load_profiles(path: Path) -> dict[str, Profile]:
     """The profiles in a YAML file, by name, in the file's order.
 
+    The file may be the one packed into this package, even where the package is a zip file.
     Raises ConfigurationError when the file can't be read or anything in it is wrong.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = _bytes(path).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigurationError(
@@ -92,6 +95,11 @@ def load_profiles(path: Path) -> dict[str, Profile]:
             "point the setting at a YAML file in UTF-8"
         ) from error
     return parse_profiles(text, str(path))
+
+
+def _bytes(path: Path) -> bytes:
+    packed = resources.files(_PACKAGE) / path.name
+    return packed.read_bytes() if str(packed) == str(path) else path.read_bytes()
 
 
 def parse_profiles(text: str, source: str) -> dict[str, Profile]:

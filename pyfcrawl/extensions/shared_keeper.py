@@ -54,6 +54,7 @@ class SharedKeeper(Keeper):
 
     def run_joined(self, plan: Plan) -> None:
         """Open the account of a part of the run."""
+        self._loop = asyncio.get_running_loop()
         super().run_planned(replace(plan, parts=[], end=None))
 
     def _close(self, visits: list[str]) -> None:
@@ -65,22 +66,21 @@ class SharedKeeper(Keeper):
             self._saving = asyncio.ensure_future(self._save_all())
 
     async def _save_all(self) -> None:
-        while self._unsaved and self._state is not None:
+        while self._unsaved:
             visits, self._unsaved = self._unsaved, []
-            try:
-                await asyncio.to_thread(self._save, self._ledger.take())
-            except Exception as error:  # these stay open, so that their leases go to others
-                self._stop(error)
-            else:
-                self._closed(visits)
+            closing = self._closing_of(visits)
+            await asyncio.to_thread(self._save_closing, closing)
+            if self._state is None:  # it could not be saved: these leases go to others
+                return
+            self._tell(closing)
 
-    def _advance(
-        self, key: str, cursor: Cursor | None, failed: dict[str, Pending], settled: set[str]
-    ) -> None:
-        if not self._divided:
-            super()._advance(key, cursor, failed, settled)
-        elif self._state is not None:
-            self._state.advance(key, cursor, failed, settled)
+    def _stop(self, error: Exception) -> None:
+        """See Keeper; a thread that saves may say so, too."""
+        self._state = None
+        if self._divided:
+            self._loop.call_soon_threadsafe(super()._stop, error)
+        else:
+            super()._stop(error)
 
     async def account_due(self) -> None:
         """Return when all that is done so far is saved."""

@@ -14,10 +14,15 @@ import msgspec
 
 from pyfcrawl.core.ledger import Plan
 
+#: Arguments that may differ from machine to machine.
+_LOCAL = frozenset({"report_dir"})
+
 
 def run_name(spider: str, arguments: Any) -> str:
     """`pypi-1a2b3c4d5e6f`: the spider, and a hash of all that its arguments say."""
-    said = msgspec.json.encode(arguments, order="deterministic", enc_hook=repr)
+    names = [each.name for each in fields(arguments)] if is_dataclass(arguments) else []
+    told = {name: getattr(arguments, name) for name in names if name not in _LOCAL}
+    said = msgspec.json.encode(told, order="deterministic", enc_hook=repr)
     return f"{spider}-{hashlib.sha256(said).hexdigest()[:12]}"
 
 
@@ -43,6 +48,8 @@ def label(spider: str, arguments: Any) -> str:
     told = [spider]
     for each in fields(arguments):
         value = getattr(arguments, each.name)
+        if each.name in _LOCAL:
+            continue
         if each.name == "profiles":
             told.append(f"profile={','.join(profile.name for profile in value)}")
         elif value != each.default:

@@ -183,11 +183,18 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
             raise self._no_way(str(error)) from None
         if answer == "over":
             logger.info("Another worker has done all of it")
-        elif answer == "join":
-            about = await asyncio.to_thread(self.queue.about)
+        else:
+            await self._enter(joining=answer == "join")
+        return answer
+
+    async def _enter(self, joining: bool) -> None:
+        """Learn what other workers of the run know of it."""
+        about = await asyncio.to_thread(self.queue.about)
+        if self.divided and self._crawler.stats is not None:
+            self._crawler.stats.set_value("pyfcrawl/run", about["id"])
+        if joining:
             self._joined = runs.read_plan(about["plan"])
             logger.info("Joining a run that %s planned", about["host"])
-        return answer
 
     def _about(self) -> dict[str, str | int]:
         spider = self._crawler.spider
@@ -196,6 +203,7 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
             "spider": spider.name,
             "label": runs.label(spider.name, getattr(spider, "arguments", None)),
             "host": socket.gethostname(),
+            "id": uuid.uuid4().hex[:12],
         }
         return about if self.divided else about | {"alone": 1}
 

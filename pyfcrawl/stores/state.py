@@ -53,7 +53,12 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One crawl: which spider, for which collections, when (Unix seconds), how it ended."""
+    """One crawl: which spider, for which collections, when (Unix seconds), how it ended.
+
+    `error` is the line it ended with, "" without one, `errors` how many of them its log has,
+    `monitors` what was found wrong with it. `arguments` are those that were given another value
+    than usual, `by` says what started it.
+    """
 
     spider: str
     collections: str
@@ -61,6 +66,15 @@ class Run:
     ended: int
     reason: str
     counts: dict[str, int] = field(default_factory=dict)
+    id: str = ""
+    profiles: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    by: str = ""
+    host: str = ""
+    pid: int = 0
+    error: str = ""
+    errors: int = 0
+    monitors: list[str] = field(default_factory=list)
 
 
 class StateReader(Protocol):

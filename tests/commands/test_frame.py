@@ -14,7 +14,7 @@ from scrapy.settings import Settings
 from tests.commands.shell import PROJECT, Shell, document, error_of
 
 COMMANDS = _get_commands_from_module("pyfcrawl.commands", inproject=True)
-OURS = ("show", "search", "export", "status", "profiles", "health")
+OURS = ("show", "search", "export", "status", "profiles", "health", "schedule")
 NEED_A_COLLECTION = ("show a", "search", "export", "health")
 
 

@@ -127,3 +127,14 @@ def test_wrong_listing_moves_nothing(up: Upstream, project: Project):
     up.registry.release("both_0", "7.0", classifiers=["Framework :: Plone"])
     project.crawl()
     assert project.releases() == up.registry.truth("Framework :: Plone")
+
+
+def test_arguments_can_be_checked_without_a_crawl(up: Upstream, project: Project) -> None:
+    fine = project.scrapy("crawl", "pypi", "-a", "profile=plone", "--check")
+    assert fine.returncode == 0
+    assert "Spider opened" not in fine.stderr
+    bad = project.scrapy("crawl", "pypi", "-a", "profile=djano", "--check")
+    assert bad.returncode == 1
+    assert "did you mean 'django'" in bad.stderr
+    assert up.requests == []
+    assert not project.data.exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 
 from pyfcrawl.stores.index import IndexWriter, open_writer
 from tests.redis_server import RedisPlace
-from tests.stores.typesense_server import ServerElsewhere, TypesenseServer, Unavailable
 
 
 @pytest.fixture
@@ -53,19 +51,3 @@ def new_state_url(
 def state_url(new_state_url: Callable[[], str]) -> str:
     """The address of this test's own state store."""
     return new_state_url()
-
-
-@pytest.fixture(scope="session")
-def typesense_server(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[TypesenseServer | ServerElsewhere]:
-    """The Typesense server of all tests that don't harm it."""
-    try:
-        if os.environ.get("TYPESENSE_HOST"):
-            server: TypesenseServer | ServerElsewhere = ServerElsewhere()
-        else:
-            server = TypesenseServer(tmp_path_factory.mktemp("typesense"))
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    yield server
-    server.kill()

@@ -22,7 +22,8 @@ from pyfcrawl.stores.redis_client import (
     is_passing,
     masked,
 )
-from tests.redis_server import RedisPlace, RedisServer, free_port
+from tests.ports import free_port
+from tests.redis_server import RedisPlace, RedisServer
 
 SECRET = "s3cret/w@rd"
 QUOTED = "s3cret%2Fw%40rd"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from pyfcrawl.errors import StoreError
 from pyfcrawl.stores.redis_client import RedisAddress
 from pyfcrawl.stores.redis_state import RedisState
 from pyfcrawl.stores.state import Cursor, Pending, Run, open_state
-from tests.redis_server import RedisPlace, RedisServer, free_port
+from tests.ports import free_port
+from tests.redis_server import RedisPlace, RedisServer
 
 KEY = "pypi/plone"
 ROOT = Path(__file__).resolve().parents[2]
@@ -207,12 +209,29 @@ def test_processes_write_at_once(state: RedisState, redis_place: RedisPlace) -> 
     writers = [
         subprocess.Popen([sys.executable, "-c", _WRITER, url, name], cwd=ROOT) for name in "ab"
     ]
-    assert [each.wait(60) for each in writers] == [0, 0]
+    assert [each.wait(120) for each in writers] == [0, 0]
     assert state.cursor("k") == Cursor(299, "s")
     pending = state.pending("k")
     assert pending["both"].attempts == 600
     assert len(pending) == 601
     assert len(state.recall("k")) == 600
+
+
+def test_a_user_needs_no_more_than_the_documentation_says(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    line = re.search(r"`ACL SETUSER (.+?)`", (ROOT / "docs" / "redis.md").read_text())
+    assert line is not None
+    server = start_redis()
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", *line[1].split())
+        client.acl_setuser("default", enabled=False)
+    name, secret = re.match(r"(\w+) .*>(\S+)", line[1]).groups()  # type: ignore[union-attr]
+    address = RedisAddress(f"redis://{name}:{secret}@127.0.0.1:{server.port}", wait=5)
+    with closing(RedisState(address)) as state:
+        fill(state)
+        state.forget("k", ["a"])
+        assert (set(state.recall("k")), len(state.pending(KEY))) == ({"b"}, 1)
 
 
 @pytest.mark.parametrize("readonly", [True, False])
