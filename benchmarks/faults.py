@@ -128,8 +128,8 @@ def trial(up: Upstream, kind: str, size: Size, right: Documents, seed: int) -> R
 
 
 def settings(redis: RedisServer) -> dict[str, str]:
-    """Short leases, so that what a killed worker held isn't waited for long."""
-    return {"REDIS_URL": redis.url, "LEASE_SECONDS": "2", "BATCH_CONCURRENCY": "8"}
+    """Short leases, so that what a killed worker held isn't waited for long; 8 GETs a worker."""
+    return {"REDIS_URL": redis.url, "LEASE_SECONDS": "2", "BATCH_CONCURRENCY": "16"}
 
 
 def fail(up: Upstream, size: Size, seed: int) -> None:
