@@ -23,16 +23,23 @@ WORKERS = 2
 AWAY = 4.0
 #: Seconds until a worker that ended with an error is started again; until a trial is given up.
 AGAIN, PATIENCE = 1.0, 600.0
+#: Requests answered between two kills, at least.
+PROGRESS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much there is to crawl, how slowly (seconds an answer), seconds between two kills."""
+    """How much there is to crawl, how slowly (seconds an answer), seconds between two kills.
+
+    `most` kills are done, and none before the registry answered some requests since the last one:
+    on a busy machine workers would be killed for ever before they begin.
+    """
 
     projects: int
     matching: int
     latency: float = 0.15
-    kills: tuple[float, float] = (2.0, 7.0)
+    kills: tuple[float, float] = (2.0, 6.0)
+    most: int = 15
 
 
 class Index(Protocol):
@@ -166,6 +173,7 @@ class Crew:
 class Storm:
     """What strikes when: kills at random, Redis and the index away once each."""
 
+    up: Upstream
     crew: Crew
     redis: RedisServer
     index: Index
@@ -173,6 +181,7 @@ class Storm:
     size: Size
     kills: int = 0
     outages: int = 0
+    _seen: int = 0
     _due: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -186,7 +195,10 @@ class Storm:
         self._due.append((time.monotonic() + seconds, action))
 
     def _kill(self) -> None:
-        self.kills += self.crew.kill_one(self.chance)
+        requests = self.up.counters["requests"]
+        if requests - self._seen >= PROGRESS and self.kills < self.size.most:
+            self._seen = requests
+            self.kills += self.crew.kill_one(self.chance)
         self._at(self.chance.uniform(*self.size.kills), self._kill)
 
     def _away(self, server: RedisServer | Index) -> None:
@@ -215,7 +227,7 @@ def suffer(
     up: Upstream, crew: Crew, redis: RedisServer, index: Index, size: Size, seed: int
 ) -> Storm:
     """Let the storm go over the workers until all have ended well."""
-    storm = Storm(crew, redis, index, Random(seed), size)
+    storm = Storm(up, crew, redis, index, Random(seed), size)
     begun = time.monotonic()
     started = False
     try:

@@ -68,7 +68,9 @@ def measured(up: Upstream, workers: int) -> Measured:
     up.reset()
     with tempfile.TemporaryDirectory() as name:
         data = Path(name) / "data"
-        env = environment(up.root, data) | {"BATCH_CONCURRENCY": str(CONCURRENCY)}
+        # Workers on Redis share this limit, so that each has as much as the crawl without.
+        concurrency = str(CONCURRENCY * max(workers, 1))
+        env = environment(up.root, data) | {"BATCH_CONCURRENCY": concurrency}
         redis = redis_cpu = 0.0
         if workers:
             (Path(name) / "redis").mkdir()
