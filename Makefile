@@ -45,7 +45,7 @@ quickstart: $(INSTALLED)
 install: $(INSTALLED)
 
 test: $(INSTALLED_DEV)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(INSTALLED_DEV)
 	@$(BIN)/ruff check .

@@ -76,6 +76,7 @@ DATA_DIR = str(_project / _env("DATA_DIR", ".pyfcrawl"))
 #: Empty: Typesense when TYPESENSE_HOST is set, else files in DATA_DIR
 #: (`pyfcrawl.addons.DerivedSettings` fills these in).
 INDEX_URL = _env("INDEX_URL", "")
+#: Empty: Redis when REDIS_URL or REDIS_HOST is set, else a file in DATA_DIR.
 STATE_URL = _env("STATE_URL", "")
 #: Downloads day by day; empty: a file in DATA_DIR.
 HISTORY_URL = _env("HISTORY_URL", "")
@@ -89,6 +90,22 @@ TYPESENSE_API_KEY = _env("TYPESENSE_API_KEY", "")
 TYPESENSE_TIMEOUT = _env("TYPESENSE_TIMEOUT", "30")
 #: Seconds that a server which is away or still loading is waited for.
 INDEX_WAIT = _env("INDEX_WAIT", "300")
+#: A Redis that any number of machines share: their state and their budget of requests; empty: none.
+REDIS_URL = _env("REDIS_URL", "")
+#: The same as host or host:port, for one without a password.
+REDIS_HOST = _env("REDIS_HOST", "")
+#: What all keys in it begin with.
+REDIS_KEY_PREFIX = _env("REDIS_KEY_PREFIX", "pyfcrawl")
+#: Seconds that a Redis which is away or still loading is waited for.
+REDIS_WAIT = _env("REDIS_WAIT", "300")
+#: Seconds that one answer of it may take.
+REDIS_TIMEOUT = _env("REDIS_TIMEOUT", "10")
+#: Seconds after which the share of a worker that isn't heard of any more goes to others.
+LEASE_SECONDS = _env("LEASE_SECONDS", "30")
+#: Times that a share is tried before it is given up, and its projects noted as pending.
+LEASE_ATTEMPTS = 5
+#: Percent of a collection's packages that a run may remove without being told to.
+REMOVE_LIMIT = _env("REMOVE_LIMIT", "20")
 ADDONS = {"pyfcrawl.addons.DerivedSettings": 100}
 
 # --- upstream addresses (sources) ---------------------------------------------------------------
@@ -255,6 +272,10 @@ SPIDER_MIDDLEWARES = {
 EXTENSIONS = {
     "pyfcrawl.extensions.keeper.Keeper": 100,
     "pyfcrawl.extensions.progress.ProgressReport": 200,
+    "pyfcrawl.scheduling.budget.SharedBudget": 300,  # does nothing without Redis
+    "pyfcrawl.extensions.metrics.CrawlMetrics": 300,
+    "pyfcrawl.extensions.monitors.Monitors": 400,
+    "pyfcrawl.extensions.records.RunRecord": 900,  # behind all that have a say in how it ended
     "scrapy.extensions.logstats.LogStats": None,  # ProgressReport says it better
     "scrapy.extensions.remote_control.RemoteControl": None,  # opens a port nobody asked for
 }
@@ -280,6 +301,19 @@ IMAGE_PROBE = _env("IMAGE_PROBE", "False")
 
 # --- what a run says ----------------------------------------------------------------------------
 
+#: Seconds between signs of life of a run; one that misses three of them counts as died.
+HEARTBEAT = 30
+#: What started a run, for its record: `schedule` for the timetable.
+RUN_BY = _env("RUN_BY", "")
+#: Without a run that ended well for so long a source is overdue; one not named never is.
+OVERDUE_AFTER = _env("OVERDUE_AFTER", "pypi=3h,rss=10m,npm=2d,github=9d,pypistats=9d")
+#: Where Prometheus finds the numbers of a run; no port: nowhere.
+METRICS_PORT = _env("METRICS_PORT", "0")
+METRICS_HOST = _env("METRICS_HOST", "127.0.0.1")
+#: Percent of a run's visits that may fail before a monitor says so.
+MONITOR_FAILURE_RATE = _env("MONITOR_FAILURE_RATE", "5")
+SPIDERMON_ENABLED = True
+SPIDERMON_SPIDER_CLOSE_MONITORS = ("pyfcrawl.extensions.monitors.RunMonitors",)
 LOG_LEVEL = _env("LOG_LEVEL", "INFO")
 LOG_VERSIONS = ()
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

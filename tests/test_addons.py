@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from scrapy.settings import Settings
 from scrapy.utils.project import get_project_settings
 
 from pyfcrawl.addons import check_settings, derive_settings
 from pyfcrawl.errors import ConfigurationError
+from pyfcrawl.stores.redis_client import RedisAddress
 
 
 def given(**values: object) -> Settings:
@@ -62,3 +66,70 @@ def test_a_secret_that_cannot_be_is_not_shown(name: str, value: str) -> None:
     assert name in str(caught.value)
     assert value not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_state_is_in_redis_when_there_is_one(tmp_path) -> None:
+    settings = given(DATA_DIR=str(tmp_path), REDIS_URL="redis://:pw@a.example/1", REDIS_WAIT="7")
+    derive_settings(settings)
+    check_settings(settings)
+    address = RedisAddress.parse(settings["STATE_URL"])
+    assert address == RedisAddress("redis://:pw@a.example/1", "pyfcrawl", 7, 10)
+    settings = given(DATA_DIR=str(tmp_path), REDIS_URL="redis://a.example", STATE_URL="sqlite:///x")
+    derive_settings(settings)
+    assert settings["STATE_URL"] == "sqlite:///x"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("a.example", "redis://a.example"), ("a:7000", "redis://a:7000"), ("::1", "redis://[::1]")],
+)
+def test_a_host_alone_will_do(host: str, url: str) -> None:
+    settings = given(REDIS_HOST=host, REDIS_KEY_PREFIX="site")
+    derive_settings(settings)
+    check_settings(settings)
+    assert settings["REDIS_URL"] == url
+    assert RedisAddress.parse(settings["STATE_URL"]) == RedisAddress(url, "site")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"REDIS_URL": "http://:s3cret@a.example"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis://:s3cret/@a.example"}, "REDIS_URL"),
+        ({"REDIS_HOST": "a.example:port"}, "REDIS_HOST"),
+        ({"REDIS_HOST": "a b"}, "REDIS_HOST"),
+        ({"STATE_URL": "redis://:s3cret@a.example/x"}, "STATE_URL"),
+        ({"REDIS_URL": "redis://a", "REDIS_KEY_PREFIX": "a*"}, "REDIS_KEY_PREFIX"),
+        ({"REDIS_URL": "redis://a", "REDIS_WAIT": "-1"}, "REDIS_WAIT=-1"),
+        ({"REDIS_TIMEOUT": "0"}, "REDIS_TIMEOUT=0"),
+    ],
+)
+def test_a_redis_that_cannot_be_is_told_without_its_password(
+    wrong: dict[str, str], named: str
+) -> None:
+    settings = given(**wrong)
+    derive_settings(settings)
+    with pytest.raises(ConfigurationError, match=named) as caught:
+        check_settings(settings)
+    assert "s3cret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_redis_nothing_of_it_is_imported() -> None:
+    program = (
+        "import sys\n"
+        "from scrapy.utils.project import get_project_settings\n"
+        "from pyfcrawl.addons import check_settings, derive_settings\n"
+        "from pyfcrawl.stores.state import open_state\n"
+        "from pyfcrawl.batch import handler\n"
+        "from pyfcrawl.extensions import keeper\n"
+        "from pyfcrawl.scheduling import budget\n"
+        "settings = get_project_settings()\n"
+        "derive_settings(settings); check_settings(settings)\n"
+        "open_state(settings['STATE_URL'], readonly=True).close()\n"
+        "print([name for name in sys.modules if 'redis' in name])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert run.stdout.strip() == "[]"

@@ -154,7 +154,7 @@ def test_every_spider_argument_is_described(spider: str) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert run.returncode == 1
     line = next(line for line in run.stderr.splitlines() if "there are" in line)
@@ -198,7 +198,7 @@ def test_make_targets_exist() -> None:
 
 def test_scrapy_commands_exist() -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "scrapy"], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "scrapy"], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     known = set(re.findall(r"^  ([a-z-]+) ", run.stdout, re.MULTILINE))
     used = commands(r"(?<![\w.-])scrapy ([a-z]+(?:-[a-z]+)*)")

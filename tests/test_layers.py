@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "batch": {"core"},
     "spiders": {"core", "items", "sources", "batch", "signals", "stores (read)"},
     "pipelines": {"core", "items", "stores", "signals"},
-    "scheduling": {"core", "items", "stores", "batch"},
+    "scheduling": {"core", "items", "stores", "batch", "signals"},
     "extensions": {"core", "items", "stores", "batch", "signals"},
     "middlewares": {"core", "items", "stores", "batch"},
     "web": {"core", "stores (read)"},

@@ -193,7 +193,7 @@ def test_a_missing_requirement_would_be_seen() -> None:
 
 def scrapy(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "scrapy", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
 def test_scrapy_lists_the_spiders() -> None:

@@ -165,11 +165,12 @@ class Upstream:
         """Make requests fail: those under `path_prefix` (or exactly `paths`), at `rate`.
 
         `times` limits the strikes in all, `first` strikes only each path's first so many requests.
-        Kinds: a status as 429, 503, 500 (option retry_after), cut (connection ends in the body),
-        reset (ends without an answer), truncated (valid HTTP, half a JSON), junk (rotating),
-        hang and slow (option seconds), drip (a byte each `seconds`), stale (an older page of the
-        project), wrong (another project's page), huge and bomb (option size; bomb is gzipped to
-        a thousandth), loop (redirect to itself). Several faults: the first that strikes wins.
+        Kinds: a status as 429, 503, 500 (option retry_after, or retry_at: that many seconds from
+        then, as a date), cut (connection ends in the body), reset (ends without an answer),
+        truncated (valid HTTP, half a JSON), junk (rotating), hang and slow (option seconds), drip
+        (a byte each `seconds`), stale (an older page of the project), wrong (another project's
+        page), huge and bomb (option size; bomb is gzipped to a thousandth), loop (redirect to
+        itself). Several faults: the first that strikes wins.
         """
         if str(kind) not in KINDS and not str(kind).isdigit():
             raise ValueError(

@@ -19,7 +19,13 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
 from pyfcrawl.batch.gate import GateClosedError
-from pyfcrawl.batch.messages import Batch, BatchResponse, Target, batch_request
+from pyfcrawl.batch.messages import (
+    SHARED_WORK,
+    Batch,
+    BatchResponse,
+    Target,
+    batch_request,
+)
 
 #: What was begun gets done before anything new.
 RETRIES_FIRST = 20
@@ -51,12 +57,27 @@ class Fetching(Spider):
         context: Context | None = None,
         priority: int = 0,
         slot: str = "batch",
+        shared: bool = False,
     ) -> Iterator[Request]:
         """Requests for `targets`; their answers go to the method named `then`, with context.
 
-        `slot` is one of DOWNLOAD_SLOTS: batches of one wait for each other.
+        `slot` is one of DOWNLOAD_SLOTS: batches of one wait for each other. What is `shared` may
+        be carried out by any worker of a divided run; the keys of targets are visits then.
         """
-        context = context or {}
+        for request in self._requests_for(targets, then, label, context or {}, priority, slot):
+            if shared:
+                request.meta[SHARED_WORK] = True
+            yield request
+
+    def _requests_for(
+        self,
+        targets: Sequence[Target],
+        then: str,
+        label: str,
+        context: Context,
+        priority: int,
+        slot: str,
+    ) -> Iterator[Request]:
         if self.batch_size == 1:
             yield from (self._single(each, then, context, priority) for each in targets)
             return

@@ -4,22 +4,26 @@ Concurrency starts low, grows while answers are good, halves when the host shows
 passes its limit: additive increase and multiplicative decrease, as TCP does it. A Retry-After
 holds every request to the source, batched or not, and no other source. A source is one of the
 roots in settings, or else a host.
+
+Workers that share a budget share all three: each has its part of the concurrency, takes its turns
+from the budget, and is told of pauses.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, ref
 
 from scrapy.crawler import Crawler
 from scrapy.exceptions import IgnoreRequest
 
+from pyfcrawl.batch.pace import Budget, Pace
 from pyfcrawl.batch.roots import Roots, by_root
 from pyfcrawl.core import retry_after
 
@@ -58,10 +62,12 @@ class Gate:
         longest_pause: float = 600,
         patience: float = 900,
         hopeless: Callable[[], None] = lambda: None,
+        source: str = "",
     ) -> None:
+        self._limit = limit
         self._ceiling = float(limit)
         self._window = min(_START, self._ceiling)
-        self._interval = 1 / per_second if per_second > 0 else 0.0
+        self.pace = Pace(source, per_second, _LOOK)
         self._stopping = stopping
         self._longest_pause = longest_pause
         self._patience = patience
@@ -69,10 +75,17 @@ class Gate:
         self._bad_since: float | None = None
         self._active = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._next = 0.0
         self._resume = 0.0
         self._strained = 0.0
         self._slow_start = True
+        self._asked = -math.inf
+
+    @property
+    def idle(self) -> float:
+        """Seconds since somebody last wanted to ask; 0 while one does."""
+        if self._active or self.pace.asking:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._asked
 
     @property
     def window(self) -> int:
@@ -88,7 +101,7 @@ class Gate:
     def held(self) -> bool:
         """Whether who asks for a turn now has to wait for it, be it for a pause or for the rate."""
         now = asyncio.get_running_loop().time()
-        return self._resume > now or self._next - now > _LOOK
+        return self._resume > now or self.pace.ahead > _LOOK
 
     async def __aenter__(self) -> None:
         if self._active >= self.window or self._waiting:
@@ -101,12 +114,7 @@ class Gate:
             self._leave()
             raise
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *failure: object) -> None:
         self._leave()
 
     async def _queue(self) -> None:
@@ -123,6 +131,9 @@ class Gate:
 
     def _leave(self) -> None:
         self._active -= 1
+        self._admit()
+
+    def _admit(self) -> None:
         while self._active < self.window and self._waiting:
             place = self._waiting.popleft()
             if not place.done():
@@ -136,24 +147,25 @@ class Gate:
         Raises GateClosedError when the crawl is stopped meanwhile.
         """
         now = asyncio.get_running_loop().time
+        self._asked = now()
         while True:
             while (wait := self._resume - now()) > 0:
                 await self._hold(wait)
-            if self._interval:
-                self._next = max(self._next, now()) + self._interval
-                if (wait := self._next - self._interval - now()) > 0:
-                    await self._hold(wait)
-            if self._stopping():
-                raise GateClosedError
+            if (wait := await self.pace.wait(self._check)) > 0:
+                await self._hold(wait)
+            self._check()
             if self._resume <= now():  # no pause was asked for meanwhile
                 return
 
     async def _hold(self, seconds: float) -> None:
         end = asyncio.get_running_loop().time() + seconds
         while (left := end - asyncio.get_running_loop().time()) > 0:
-            if self._stopping():
-                raise GateClosedError
+            self._check()
             await asyncio.sleep(min(left, _LOOK))
+
+    def _check(self) -> None:
+        if self._stopping():
+            raise GateClosedError
 
     def good(self) -> None:
         """An answer came as it should."""
@@ -189,8 +201,23 @@ class Gate:
 
     def pause(self, seconds: float) -> None:
         """The host asked to be left alone this long (at most `longest_pause`)."""
-        until = asyncio.get_running_loop().time() + min(max(seconds, 0), self._longest_pause)
-        self._resume = max(self._resume, until)
+        seconds = min(max(seconds, 0), self._longest_pause)
+        if self.rest(seconds) and self.pace.budget is not None:
+            self.pace.budget.hold_off(self.pace.source, seconds)
+
+    def rest(self, seconds: float) -> bool:
+        """Leave the host alone this long, as another worker was asked to; whether that is news."""
+        before = self._resume
+        until = asyncio.get_running_loop().time() + min(seconds, self._longest_pause)
+        self._resume = max(before, until)
+        return until > before
+
+    def share(self, workers: int) -> None:
+        """So many workers, this one included, have one limit and one rate between them."""
+        self.pace.workers = max(1, workers)
+        self._ceiling = max(1.0, self._limit / self.pace.workers)
+        self._window = min(self._window, self._ceiling)
+        self._admit()
 
 
 class Gates:
@@ -216,8 +243,20 @@ class Gates:
         self._longest_pause = longest_pause
         self._patience = patience
         self._hopeless = hopeless
+        self._budget: Budget | None = None
+        self._every: dict[str, Gate] = {}
         self._sources = Roots({root: self._new(root, rate) for root, rate in rates.items()})
         self._hosts: dict[str, Gate] = {}
+
+    def join(self, budget: Budget) -> None:
+        """From now on every gate shares what it lets through."""
+        self._budget = budget
+        for gate in self._every.values():
+            gate.pace.budget = budget
+
+    def by_source(self) -> dict[str, Gate]:
+        """The gates by the name of their source, which holds no password."""
+        return dict(self._every)
 
     def of(self, url: str) -> Gate:
         """The gate of the source that `url` belongs to: the longest root it is under, or a host."""
@@ -232,15 +271,19 @@ class Gates:
         return gate
 
     def _new(self, source: str, rate: float) -> Gate:
-        shown = re.sub("//[^/]*@", "//", source)  # as an address may hold a password
-        return Gate(
+        shown = re.sub("(^|//)[^/]*@", r"\1", source)  # as an address may hold a password
+        gate = Gate(
             self._limits.get(source, self._limit),
             rate,
             self._stopping,
             self._longest_pause,
             self._patience,
             lambda: self._hopeless(shown),
+            shown,
         )
+        gate.pace.budget = self._budget
+        self._every[shown] = gate
+        return gate
 
 
 _of_crawlers: WeakKeyDictionary[Crawler, Gates] = WeakKeyDictionary()

@@ -13,6 +13,9 @@ from scrapy.http import Response
 from pyfcrawl.core.screening import StaleError, WantedClassifiers, read_head
 from pyfcrawl.errors import SourceError
 
+#: In the meta of a request that any worker of a divided run may carry out.
+SHARED_WORK = "shared_work"
+
 
 class Target(msgspec.Struct, array_like=True, frozen=True):
     """One GET of a batch.
@@ -75,6 +78,14 @@ def batch_request(
         meta={"download_slot": slot, "autothrottle_dont_adjust_delay": True, "dont_retry": True},
         **rest,
     )
+
+
+def visits_of(request: Request) -> list[str]:
+    """The keys of what a request fetches, be it a batch or one of a batch turned off."""
+    if request.url.startswith("batch:"):
+        return [each.key for each in msgspec.json.decode(request.body, type=Batch).targets]
+    target = request.cb_kwargs.get("target")
+    return [msgspec.convert(target, Target).key] if target else []
 
 
 class BatchResponse(Response):

@@ -1,4 +1,4 @@
-"""`scrapy manage`: look after collections, aliases and keys without stopping what they serve."""
+"""`scrapy manage`: look after collections, keys and the queue, without stopping anything."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from scrapy.exceptions import UsageError
 
 from pyfcrawl.commands.manage_collections import ACTIONS as OF_COLLECTIONS
 from pyfcrawl.commands.manage_frame import Action, Manager
+from pyfcrawl.commands.manage_queue import ACTIONS as OF_QUEUES
 from pyfcrawl.commands.manage_server import ACTIONS as OF_SERVERS
 
-ACTIONS: tuple[Action, ...] = (*OF_COLLECTIONS, *OF_SERVERS)
+ACTIONS: tuple[Action, ...] = (*OF_COLLECTIONS, *OF_SERVERS, *OF_QUEUES)
 
 
 class Command(Manager, ScrapyCommand):
@@ -29,13 +30,14 @@ class Command(Manager, ScrapyCommand):
 
     def short_desc(self) -> str:
         """See ScrapyCommand."""
-        return "Look after collections, aliases and keys"
+        return "Look after collections, aliases, keys and the queue"
 
     def long_desc(self) -> str:
         """See ScrapyCommand."""
         return (
-            "List, rebuild, copy and delete collections while they serve, back the index up, and "
-            "give out keys. Each subcommand has a help of its own: scrapy manage SUBCOMMAND --help."
+            "List, rebuild, copy and delete collections while they serve, back the index up, give "
+            "out keys, and look at the runs that workers share. Each subcommand has a help of its "
+            "own: scrapy manage SUBCOMMAND --help."
         )
 
     def add_own_options(self, parser: argparse.ArgumentParser) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pyfcrawl.commands import output
 from pyfcrawl.commands.frame import INTERRUPTED
-from pyfcrawl.commands.manage_frame import Action, Manager, say
+from pyfcrawl.commands.manage_frame import Action, Manager, agreed, say
 from pyfcrawl.commands.manage_server import furnish, server_snapshot
 from pyfcrawl.errors import ConfigurationError, StoreError
 from pyfcrawl.stores.index import CollectionInfo
@@ -172,23 +171,13 @@ def _delete(command: Manager, opts: argparse.Namespace) -> int:
     what = f"{info.name} with {output.count(info.documents, 'document')}" + (
         f", which serves as {', '.join(names)}" if names else ""
     )
-    if not opts.force and not _agreed(what):
+    if not opts.force and not agreed(f"delete {what}"):
         say(f"{info.name} is not deleted")
         return 1
     with command.open_writer() as writer:
         writer.drop(info.name)
     say(f"{info.name} is deleted")
     return 0
-
-
-def _agreed(what: str) -> bool:
-    """Ask. Raises ConfigurationError when there is nobody to ask."""
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise ConfigurationError(
-            f"delete {output.plain(what)}: nobody is there to be asked; repeat it with --force"
-        )
-    print(f"Delete {output.plain(what)}? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 # --- backup ------------------------------------------------------------------------------------

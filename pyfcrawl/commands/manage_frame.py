@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from scrapy.exceptions import UsageError
 
 from pyfcrawl.commands import output
 from pyfcrawl.commands.frame import Frame, HelpFormatter, Target
+from pyfcrawl.errors import ConfigurationError
 from pyfcrawl.stores.index import CollectionInfo, IndexAddress, IndexWriter, open_writer
 
 
@@ -43,6 +45,15 @@ def say(text: str) -> None:
     """Print a line, however long it is, at once."""
     output.line(text)
     output.flush()
+
+
+def agreed(what: str) -> bool:
+    """Ask whether to do it. Raises ConfigurationError when there is nobody to ask."""
+    what = output.plain(what)
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise ConfigurationError(f"{what}: nobody is there to be asked; repeat it with --force")
+    print(f"{what[:1].upper()}{what[1:]}? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def no_options(_: argparse.ArgumentParser) -> None:

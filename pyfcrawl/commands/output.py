@@ -51,6 +51,15 @@ def moment(timestamp: object) -> str:
     return _time(timestamp, "%Y-%m-%d %H:%M UTC")
 
 
+def span(seconds: float) -> str:
+    """A length of time, e.g. `1h 02m`, `3m 20s` or `41s`."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,}h {minutes:02}m"
+    return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
+
+
 def count(number: int, one: str, many: str = "") -> str:
     """A number with its noun, e.g. `1,204 packages`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,16 +16,20 @@ from scrapy.commands import ScrapyCommand
 
 from pyfcrawl.commands import output
 from pyfcrawl.commands.frame import Frame, Target, no_words
+from pyfcrawl.commands.status_runs import (
+    SourceStanding,
+    run_table,
+    runs_of,
+    source_standings,
+)
+from pyfcrawl.core.overdue import limits
 from pyfcrawl.core.profiles import select
 from pyfcrawl.spiders.gaps import Gap, gaps_of
 from pyfcrawl.stores.index import CollectionInfo, IndexReader
 from pyfcrawl.stores.state import Cursor, Pending, Run, StateReader, open_state
 
-_RUNS = 5
 _PENDING = 5
 _REGISTRY = "pypi"
-#: Counters of a run worth a column.
-_COUNTS = ("visited", "written", "removed", "failed")
 
 
 class Command(Frame, ScrapyCommand):
@@ -46,7 +51,8 @@ class Command(Frame, ScrapyCommand):
         return (
             "Show for each profile how many documents and packages it has, how far it is in step "
             "with PyPI (as of the last crawl; nothing is fetched), which names are to be tried "
-            "again and why, what the feeds let pass, and how the last runs went."
+            "again and why, what the feeds let pass, which sources are overdue, and how the last "
+            "runs went."
         )
 
     def add_own_options(self, parser: argparse.ArgumentParser) -> None:
@@ -66,15 +72,17 @@ class Command(Frame, ScrapyCommand):
             closing(open_state(self._settings["STATE_URL"], readonly=True)) as state,
         ):
             targets = self._targets(opts, reader)
-            standings = [standing(each, reader, state) for each in targets]
-            runs = list(_runs_of(standings, state))
+            after, now = limits(self._settings["OVERDUE_AFTER"]), int(time.time())
+            standings = [standing(each, reader, state, after, now) for each in targets]
+            names = {name for each in standings for name in _names(each.target, each.info)}
+            runs = runs_of(names, state, now)
         if opts.json:
             output.show_json(_as_json(standings, runs), indent=2)
             return 0
         most = None if opts.pending else _PENDING
         for each in standings:
             output.show(*_described(each, most), "")
-        output.show(*_run_table(runs))
+        output.show(*run_table(runs))
         return 0
 
     def _targets(self, opts: argparse.Namespace, reader: IndexReader) -> list[Target]:
@@ -105,6 +113,7 @@ class Standing:
     valid: bool
     pending: dict[str, Pending]
     gaps: list[Gap]
+    sources: list[SourceStanding]
 
     @property
     def behind(self) -> int:
@@ -112,8 +121,13 @@ class Standing:
         return max(0, self.cursor.newest - self.cursor.serial) if self.cursor else 0
 
 
-def standing(target: Target, reader: IndexReader, state: StateReader) -> Standing:
-    """How the collection stands, from the index and the state."""
+def standing(
+    target: Target, reader: IndexReader, state: StateReader, after: Mapping[str, int], now: int
+) -> Standing:
+    """How the collection stands at `now`, from the index and the state.
+
+    `after` says when its sources are overdue, see pyfcrawl.core.overdue.
+    """
     info = reader.collection(target.collection)
     key = f"{_REGISTRY}/{target.collection}"
     cursor = state.cursor(key)
@@ -121,9 +135,10 @@ def standing(target: Target, reader: IndexReader, state: StateReader) -> Standin
         cursor = state.cursor(f"{_REGISTRY}/{info.name}")
         key = f"{_REGISTRY}/{info.name}" if cursor else key
     valid = bool(info and cursor and _vouches(cursor, info, target))
-    names = {target.collection} | ({info.name} if info else set())
+    names = _names(target, info)
     gaps = list(gaps_of(state, names).values())
-    return Standing(target, info, cursor, valid, state.pending(key), gaps)
+    found = source_standings(state, names, after, now)
+    return Standing(target, info, cursor, valid, state.pending(key), gaps, found)
 
 
 def _vouches(cursor: Cursor, info: CollectionInfo, target: Target) -> bool:
@@ -133,13 +148,9 @@ def _vouches(cursor: Cursor, info: CollectionInfo, target: Target) -> bool:
     return same and rest.partition(":")[0] == info.generation
 
 
-def _runs_of(standings: list[Standing], state: StateReader) -> Iterator[Run]:
-    """The last runs that any of the collections took part in, newest first."""
-    names = {each.target.collection for each in standings}
-    names |= {each.info.name for each in standings if each.info}
-    fitting = (run for run in state.runs(100) if names & set(run.collections.split(",")))
-    for _, run in zip(range(_RUNS), fitting, strict=False):
-        yield run
+def _names(target: Target, info: CollectionInfo | None) -> set[str]:
+    """By which names runs may know the collection."""
+    return {target.collection} | ({info.name} if info else set())
 
 
 def _as_json(standings: list[Standing], runs: list[Run]) -> dict[str, Any]:
@@ -156,6 +167,7 @@ def _as_json(standings: list[Standing], runs: list[Run]) -> dict[str, Any]:
                 "behind": each.behind if each.valid else None,
                 "pending": {name: asdict(value) for name, value in each.pending.items()},
                 "gaps": [asdict(gap) for gap in each.gaps],
+                "sources": [source.as_json for source in each.sources],
             }
             for each in standings
         ],
@@ -176,6 +188,7 @@ def _described(each: Standing, most: int | None) -> list[RenderableType]:
     )
     collection = [("collection", each.info.name)] if each.info.name != title.plain else []
     lines = [*collection, ("indexed", size), ("cursor", _cursor(each)), _pending(each)]
+    lines += [(" " if at else "sources", it.told) for at, it in enumerate(each.sources)]
     if each.gaps:
         lines.append(("gaps", f"{len(each.gaps)}, closed by the next scrapy crawl pypi"))
     return [title, _lines(*lines), *_gap_table(each.gaps), *_pending_table(each, most)]
@@ -229,28 +242,3 @@ def _pending_table(each: Standing, most: int | None) -> list[RenderableType]:
     table = output.table(headings, rows, right=("Tries",), widest={"Pending": 28})
     hidden = len(each.pending) - len(shown)
     return [table, *([f"and {hidden:,} more: --pending"] if hidden else [])]
-
-
-def _run_table(runs: list[Run]) -> list[RenderableType]:
-    if not runs:
-        return ["No runs yet."]
-    headings = ("Last runs", "Spider", "Took", *(each.title() for each in _COUNTS), "Ended")
-    rows: list[list[str | Text]] = [
-        [
-            output.moment(run.started).removesuffix(" UTC"),
-            output.plain(run.spider),
-            _duration(run.ended - run.started),
-            *(f"{run.counts.get(name, 0):,}" for name in _COUNTS),
-            Text(output.plain(run.reason), "" if run.reason == "finished" else "yellow"),
-        ]
-        for run in runs
-    ]
-    return [output.table(headings, rows, right=headings[2:-1])]
-
-
-def _duration(seconds: int) -> str:
-    minutes, rest = divmod(max(0, seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,}h {minutes:02}m"
-    return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pyfcrawl.core.removals import is_held
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -101,9 +103,13 @@ class Ledger:
         self._entries.setdefault(visit, _Entry()).units += units
 
     def fail(self, visit: str, reason: str) -> None:
-        """Something of this project failed for good; the first reason is kept."""
+        """Something of this project failed for good; the first reason is kept.
+
+        A removal that is held back is no reason beside another: it must not hide a failure.
+        """
         entry = self._entries.setdefault(visit, _Entry())
-        entry.reason = entry.reason or reason
+        if not entry.reason or is_held(entry.reason):
+            entry.reason = reason
 
     def finish(self, visit: str) -> bool:
         """One piece of this project's work ended; True when the project is closed by it."""
@@ -123,8 +129,8 @@ class Ledger:
 
     @property
     def open(self) -> int:
-        """Projects that are neither done nor failed."""
-        return sum(self._remaining)
+        """Projects that are neither done nor failed; without parts, those of them begun."""
+        return sum(self._remaining) if self._plan.parts else len(self._entries)
 
     @property
     def frontier(self) -> int | None:

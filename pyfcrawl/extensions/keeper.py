@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from scrapy import Spider
@@ -18,29 +19,25 @@ from scrapy import signals as scrapy_signals
 from scrapy.crawler import Crawler
 
 from pyfcrawl import signals
-from pyfcrawl.core.ledger import Ledger, Plan, Visit
+from pyfcrawl.core.ledger import Ledger, Outcome, Plan, Visit
+from pyfcrawl.core.removals import is_held
 from pyfcrawl.errors import PyfcrawlError
 from pyfcrawl.extensions.notes import Note, Notes
-from pyfcrawl.stores.state import Cursor, Pending, Run, StateStore, open_state
+from pyfcrawl.stores.state import Cursor, Pending, StateStore, open_state
 
 logger = logging.getLogger(__name__)
 
 _ERROR = "pyfcrawl/error"
 
-#: Counters under `pyfcrawl/` that the record of a run keeps.
-COUNTS = (
-    "visited",
-    "matched",
-    "written",
-    "updated",
-    "unchanged",
-    "removed",
-    "refused",
-    "failed",
-    "pending",
-    "open",
-    "gaps",
-)
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What is to be saved of projects all work of which has ended."""
+
+    visits: list[str]
+    failed: list[str]
+    outcome: Outcome
+    notes: list[Note]
 
 
 class Keeper:
@@ -55,7 +52,6 @@ class Keeper:
         self._pending: dict[str, set[str]] = {}
         self._notes = Notes()
         self._saved: int | None = None
-        self._started = int(time.time())
         self._first_failure = ""
 
     @classmethod
@@ -71,6 +67,7 @@ class Keeper:
             (keeper.more_planned, signals.more_planned),
             (keeper.remember, signals.remember),
             (keeper.forget, signals.forget),
+            (keeper.removals_settled, signals.removals_settled),
             (keeper.item_lost, scrapy_signals.item_dropped),
             (keeper.item_lost, scrapy_signals.item_error),
             (keeper.spider_idle, scrapy_signals.spider_idle),
@@ -99,19 +96,34 @@ class Keeper:
         """Something of a project failed for good."""
         self._ledger.fail(visit, reason)
         self._notes.fail(visit)
-        if not reason.startswith("stale"):  # waiting for a cache is nobody's mistake
+        # Waiting, for a cache or for the end of the run, is nobody's mistake.
+        if not (reason.startswith("stale") or is_held(reason)):
             self._first_failure = self._first_failure or f"{Visit.parse(visit).name}: {reason}"
 
     def work_finished(self, visits: Sequence[str]) -> None:
         """Something of these projects ended; when it was the last of one, that is closed."""
         closed = [visit for visit in visits if self._ledger.finish(visit)]
         if closed:
-            self._save()
-            failed = [visit for visit in closed if self._notes.failed(visit)]
-            for note in self._notes.close(closed):
-                self.remember(note.kind, note.values, note.until)
-            send = self._crawler.signals.send_catch_log
-            send(signals.projects_closed, visits=closed, failed=failed)
+            self._close(closed)
+
+    def _close(self, visits: list[str]) -> None:
+        """Save what became of these projects, all work of which has ended, and tell so."""
+        closing = self._closing_of(visits)
+        self._save_closing(closing)
+        self._tell(closing)
+
+    def _closing_of(self, visits: list[str]) -> Closing:
+        failed = [visit for visit in visits if self._notes.failed(visit)]
+        return Closing(visits, failed, self._ledger.take(), self._notes.close(visits))
+
+    def _save_closing(self, closing: Closing) -> None:
+        self._save(closing.outcome)
+        for note in closing.notes:
+            self.remember(note.kind, note.values, note.until)
+
+    def _tell(self, closing: Closing) -> None:
+        send = self._crawler.signals.send_catch_log
+        send(signals.projects_closed, visits=closing.visits, failed=closing.failed)
 
     def more_planned(self, count: int) -> None:
         """A run that goes on found more to visit."""
@@ -142,6 +154,26 @@ class Keeper:
         except Exception as error:
             logger.warning("%s is not forgotten: %s", kind, error)
 
+    def removals_settled(
+        self, removed: Collection[str], left: Mapping[str, Collection[str]]
+    ) -> None:
+        """Nothing waits any more for removals, but where they are left: those were too many."""
+        judged = set(removed).union(*left.values())
+        for key in self._plan.scopes if judged else ():
+            settled = self._waiting(key) & judged.difference(left.get(key.partition("/")[2], ()))
+            self._advance(key, None, {}, settled)
+            self._pending[key] -= settled
+        self._count_pending()
+
+    def _waiting(self, key: str) -> set[str]:
+        """Names pending for nothing but a removal that is held."""
+        try:
+            pending = self._state.pending(key) if self._state else {}
+        except PyfcrawlError as error:
+            self._stop(error)
+            return set()
+        return {name for name, each in pending.items() if is_held(each.reason)}
+
     def item_lost(self, item: Any, **_: Any) -> None:
         """An item that no stage answered for (dropped on the way, or a stage raised)."""
         visit = getattr(item, "visit", "")
@@ -149,16 +181,16 @@ class Keeper:
             self.work_failed(visit, "a pipeline stage failed; the log says why")
             self.work_finished([visit])
 
-    def _save(self, etag: str = "") -> None:
-        outcome = self._ledger.take()
+    def _save(self, outcome: Outcome, etag: str = "") -> None:
         frontier = self._ledger.frontier
         now = int(time.time())
         failed = {
             visit.name: Pending(visit.serial, reason, now)
             for visit, reason in outcome.failed.items()
         }
-        if failed:
-            self._stats.inc_value("pyfcrawl/failed", len(failed))
+        mistakes = sum(not is_held(reason) for reason in outcome.failed.values())
+        if mistakes:
+            self._stats.inc_value("pyfcrawl/failed", mistakes)
         moved = frontier is not None and (frontier != self._saved or bool(etag))
         for key, scope in self._plan.scopes.items():
             settled = self._pending[key].intersection(outcome.done)
@@ -199,29 +231,28 @@ class Keeper:
         self._stats.set_value("pyfcrawl/pending", len(names))
 
     def spider_idle(self) -> None:
-        """Nothing is left to do: say so when all of it went well."""
+        """Nothing is left to do: say so, and whether all of it went well."""
+        if self._plan.scopes and self._state is not None and not self._ledger.open:
+            self._crawler.signals.send_catch_log(signals.removals_due)
         bad = sum(self._stats.get_value(f"pyfcrawl/{name}", 0) for name in ("failed", "refused"))
         if self._plan.scopes and not (self._ledger.open or bad or self._stats.get_value(_ERROR)):
             self._crawler.signals.send_catch_log(signals.run_clean)
 
     def spider_closed(self, spider: Spider, reason: str) -> None:
-        """Close the account: a run that ended vouches for its listing, any run leaves a record."""
+        """Close the account: a run that ended vouches for its listing."""
         self._stats.set_value("pyfcrawl/open", self._ledger.open)
         if self._ledger.open == 0 and reason == "finished":
-            self._save(etag=self._plan.etag)
-            self._take_over()
-            self._settle()
+            self._vouch()
         self._judge(reason, getattr(spider, "root_setting", "PYPI_ROOT"))
         if self._state is None:
             return
-        counts = {name: self._stats.get_value(f"pyfcrawl/{name}", 0) for name in COUNTS}
-        collections = ",".join(key.partition("/")[2] for key in self._plan.scopes)
-        run = Run(spider.name, collections, self._started, int(time.time()), reason, counts)
-        try:
-            self._state.record(run)
-            self._state.close()
-        except PyfcrawlError as error:
-            self._stats.set_value(_ERROR, str(error))
+        self._state.close()
+
+    def _vouch(self) -> None:
+        """All that was planned is done: cursors stand at its end."""
+        self._save(self._ledger.take(), etag=self._plan.etag)
+        self._take_over()
+        self._settle()
 
     def _take_over(self) -> None:
         """Collections rebuilt beside others serve now: their cursors take over too."""
@@ -238,7 +269,10 @@ class Keeper:
             return
         if self._plan.final and not self._stats.get_value("pyfcrawl/switched"):
             return  # what it saw was thrown away
-        for kind, keys in self._plan.settled.items():
+        self._forget_settled(self._plan)
+
+    def _forget_settled(self, plan: Plan) -> None:
+        for kind, keys in plan.settled.items():
             self.forget(kind, keys)
 
     def _judge(self, reason: str, root_setting: str) -> None:

@@ -14,6 +14,7 @@ from scrapy.crawler import Crawler
 from scrapy.utils.asyncio import create_looping_call
 from scrapy.utils.log import get_scrapy_root_handler
 
+from pyfcrawl.extensions.counts import requests
 from pyfcrawl.signals import run_planned
 
 logger = logging.getLogger(__name__)
@@ -119,14 +120,13 @@ class ProgressReport:
             )
 
     def _summary(self) -> str:
-        requests = self._stat("downloader/request_count") - self._stat("pyfcrawl/batch/batches")
-        requests += self._stat("pyfcrawl/batch/requests")
         size = self._stat("downloader/response_bytes") + self._stat("pyfcrawl/batch/bytes")
         names = ("visited", "matched", "written", "updated", "unchanged", "removed", "pending")
         some = tuple(name for name in ("gaps", "left") if self._value(name))
         counts = ", ".join(f"{name} {self._value(name):,}" for name in (*names, *some))
         took = time.monotonic() - self._started
-        return f"{counts}, requests {requests:,}, {size / 1e6:,.1f} MB, {took:.1f} s"
+        sent = f"requests {requests(self._crawler.stats):,}, {size / 1e6:,.1f} MB"
+        return f"{counts}, {sent}, {took:.1f} s"
 
     def _value(self, name: str) -> int:
         return self._stat(f"pyfcrawl/{name}")

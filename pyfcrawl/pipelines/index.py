@@ -3,6 +3,10 @@
 `process_item` returns only when what the item stands for is durable: that is what makes it safe
 to move cursors and end leases behind it. While one group is being written the next one gathers,
 so groups are as large as the index is slow.
+
+A package that is gone altogether is only held back here (see pipelines.removals): its visit counts
+as not done until the keeper says that nothing is under way any more, and then all of them go, or
+none when they are too many.
 """
 
 from __future__ import annotations
@@ -14,20 +18,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, DropItem
 
 from pyfcrawl import signals
 from pyfcrawl.core.names import package_id, release_id
-from pyfcrawl.core.profiles import Profile
+from pyfcrawl.core.removals import held
 from pyfcrawl.errors import PyfcrawlError
 from pyfcrawl.items import DownloadsItem, GithubItem, GoneItem, ListingItem, PackageItem
 from pyfcrawl.pipelines.facts import FactsItem, write_facts
+from pyfcrawl.pipelines.held import Held
+from pyfcrawl.pipelines.removals import Limit
+from pyfcrawl.pipelines.serving import Serving
 from pyfcrawl.stores.index import IndexAddress, IndexWriter, Patch, WriteReport, open_writer
-from pyfcrawl.stores.rebuild import build_beside, discard, serve, switch
-from pyfcrawl.stores.server import apply_profile
 
 logger = logging.getLogger(__name__)
 
@@ -56,84 +61,102 @@ class _Report:
 class IndexPipeline:
     """Writes items and answers for them to the keeper of the account."""
 
-    def __init__(self, crawler: Crawler, address: IndexAddress) -> None:
+    def __init__(
+        self, crawler: Crawler, address: IndexAddress, state_url: str, remove_limit: float
+    ) -> None:
         self._crawler = crawler
         self._address = address
+        self._state_url = state_url
+        self._remove_limit = remove_limit
         self._writer: IndexWriter | None = None
         # One thread: the index has one writer, and the crawl's own thread never waits for it.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
         self._gathered: list[tuple[Item, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
-        self._profiles: dict[str, Profile] = {}
-        self._rebuilt: dict[str, str] = {}
         self._clean = False
+        self._take_on(None)
+
+    def _take_on(self, arguments: Any) -> None:
+        """Work for a spider with these arguments."""
+        limit = Limit(self._remove_limit, bool(getattr(arguments, "confirm_removals", False)))
+        self._serving = Serving(self._address, arguments, limit)
+        self._held = Held(
+            self._crawler, self._state_url, self._serving, limit, self._in_thread, self._stop
+        )
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> IndexPipeline:
-        """INDEX_URL and the TYPESENSE settings say which index."""
-        pipeline = cls(crawler, IndexAddress.of(crawler.settings))
+        """INDEX_URL and the TYPESENSE settings say which index, REMOVE_LIMIT what may go."""
+        settings = crawler.settings
+        pipeline = cls(
+            crawler,
+            IndexAddress.of(settings),
+            settings["STATE_URL"],
+            settings.getfloat("REMOVE_LIMIT"),
+        )
         crawler.signals.connect(pipeline.run_clean, signals.run_clean)
+        crawler.signals.connect(pipeline.removals_due, signals.removals_due)
         return pipeline
 
     def run_clean(self) -> None:
         """All that was planned is done and nothing failed."""
         self._clean = True
 
+    def removals_due(self) -> None:
+        """All that was begun is done: what is held can be judged."""
+        self._held.due()
+
     async def open_spider(self) -> None:
-        """Open the index and make the collections of the run."""
-        arguments = getattr(self._crawler.spider, "arguments", None)
-        self._profiles = {each.collection: each for each in arguments.profiles} if arguments else {}
+        """Open the index and make the collections of the run. Raises CloseSpider."""
+        asked = self._crawler.signals.send_catch_log_async(
+            signals.index_opening, dont_log=CloseSpider
+        )
+        for _, answer in await asked:
+            if isinstance(answer, CloseSpider):
+                raise answer
+        self._take_on(getattr(self._crawler.spider, "arguments", None))
         try:
-            await self._in_thread(self._open, bool(arguments and arguments.recreate))
+            await self._in_thread(self._open)
         except PyfcrawlError as error:
             self._stats.set_value("pyfcrawl/error", str(error))
             raise CloseSpider("error") from None
-        self._crawler.signals.send_catch_log(signals.index_opened, serving=self._rebuilt)
+        self._crawler.signals.send_catch_log(signals.index_opened, serving=self._serving.rebuilt)
 
-    def _open(self, recreate: bool) -> None:
+    def _open(self) -> None:
         self._writer = open_writer(self._address)
-        for collection in self._profiles:
-            serve(self._writer, collection)
-            if recreate:
-                self._rebuilt[collection] = build_beside(self._writer, collection)
+        self._serving.open(self._writer)
+        self._stats.set_value("pyfcrawl/documents_before", self._serving.documents(self._writer))
 
     async def close_spider(self) -> None:
         """Close the index; every item has been answered by now."""
         try:
+            self._tell(await self._held.settled())
             if self._writer is not None:
                 await self._in_thread(self._put_to_serve)
         except PyfcrawlError as error:
             self._stats.set_value("pyfcrawl/error", str(error))
         finally:
-            if self._writer is not None:
-                await self._in_thread(self._writer.close)
+            await self._in_thread(self._close)
             self._thread.shutdown()
 
     def _put_to_serve(self) -> None:
-        """A clean run's new versions take over; any other's are thrown away.
-
-        Search rules come last, as packages can be pinned only once they are there.
-        """
         assert self._writer is not None
-        for name, profile in self._profiles.items():
-            version = self._rebuilt.get(name)
-            if version and not self._clean:
-                discard(self._writer, version)
-                continue
-            if self._stats.get_value("pyfcrawl/written"):
-                apply_profile(self._address, version or name, profile)
-            if version:
-                switch(self._writer, name, version)
-        if not self._rebuilt:
-            return
-        if self._clean:
+        written = bool(self._stats.get_value("pyfcrawl/written"))
+        obstacle = self._serving.finish(self._writer, self._clean, written)
+        self._tell(obstacle)
+        if self._serving.rebuilt and not obstacle:
             self._stats.set_value("pyfcrawl/switched", True)
-        elif not self._stats.get_value("pyfcrawl/error"):
-            self._stats.set_value(
-                "pyfcrawl/error",
-                "recreate=yes: the crawl did not end clean, so what was indexed before goes on "
-                "serving; run it again",
-            )
+        self._stats.set_value("pyfcrawl/documents", self._serving.documents(self._writer))
+
+    def _tell(self, line: str) -> None:
+        """Make the run a failure, unless it is one already."""
+        if line and not self._stats.get_value("pyfcrawl/error"):
+            self._stats.set_value("pyfcrawl/error", line)
+
+    def _close(self) -> None:
+        self._held.close()
+        if self._writer is not None:
+            self._writer.close()
 
     async def process_item(self, item: Any) -> Any:
         """Write one item; returns the document of a release, drops the rest when it is done."""
@@ -193,6 +216,8 @@ class IndexPipeline:
                 if reasons:
                     reason = f"the index refused a document: {reasons[0]}"
                     send(signals.work_failed, visit=item.visit, reason=reason)
+                elif _is_whole(item):
+                    send(signals.work_failed, visit=item.visit, reason=held(item.reason))
                 item.visit = ""  # answered for
         if visits:
             send(signals.work_finished, visits=visits)
@@ -220,19 +245,14 @@ class IndexPipeline:
         for collection, facts in _by_collection(items, FactsItem, _itself):
             report.add(write_facts(self._writer, collection, facts, int(time.time())), "updated")
         for item in items:
-            if isinstance(item, GoneItem):
+            if isinstance(item, GoneItem) and not _is_whole(item):
                 report.counts["removed"] += self._remove(self._writer, item)
+        self._held.hold(self._writer, [item for item in items if _is_whole(item)])
         return report
 
     @staticmethod
     def _remove(writer: IndexWriter, item: GoneItem) -> int:
-        removed = 0
-        for collection in item.collections:
-            if item.versions is None:
-                package = package_id(item.registry, item.name)
-                removed += writer.delete_packages(collection, [package])
-            else:
-                removed += writer.delete(collection, _targets(item))
+        removed = sum(writer.delete(each, _targets(item)) for each in item.collections)
         if removed:
             logger.info("Removed %s (%d documents): %s", item.name, removed, item.reason)
         return removed
@@ -243,6 +263,10 @@ class IndexPipeline:
     @property
     def _stats(self) -> Any:
         return self._crawler.stats
+
+
+def _is_whole(item: Item) -> TypeGuard[GoneItem]:
+    return isinstance(item, GoneItem) and item.versions is None
 
 
 def _by_collection(items: Iterable[Item], kind: Any, parts: Any) -> Iterator[tuple[str, list[Any]]]:

@@ -7,17 +7,15 @@ may be.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pyfcrawl.core import profiles as known_profiles
+from pyfcrawl.core.ages import seconds
 from pyfcrawl.core.profiles import COLLECTION_NAME, COLLECTION_NAME_RULE, Profile
 from pyfcrawl.errors import ConfigurationError
 
 _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-_AGE = re.compile(r"([0-9]{1,9})([smhdw]?)", re.ASCII)
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def check_known(given: Mapping[str, str], names: Sequence[str]) -> None:
@@ -87,9 +85,9 @@ def limit(given: Mapping[str, str]) -> int | None:
 
 def age(given: Mapping[str, str], name: str, default: str = "0") -> int:
     """A span of time such as `7d`, `12h`, `30m`, `90s` or `90`, in seconds."""
-    found = _AGE.fullmatch(given.get(name, default).strip().lower())
+    found = seconds(given.get(name, default))
     if found is None:
         raise ConfigurationError(
             f"{name}={given[name]} is no span of time such as 7d, 12h, 30m or 90 (seconds)"
         )
-    return int(found[1]) * _SECONDS[found[2]]
+    return found

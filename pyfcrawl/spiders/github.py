@@ -135,6 +135,8 @@ class GithubSpider(Reporting):
         For an item that start() itself gave Scrapy 2.19 waits for ever when the crawl is stopped
         while that is on its way (scrapy.core.scraper.Scraper._check_if_closing).
         """
+        if await self.share.part() == "over":
+            return
         try:
             self._packages = await asyncio.to_thread(self._open)
         except PyfcrawlError as error:

@@ -22,7 +22,7 @@ from pyfcrawl import signals
 from pyfcrawl.batch.fetching import Context
 from pyfcrawl.batch.messages import BatchResponse, Target
 from pyfcrawl.core.ledger import Part, Plan, Visit
-from pyfcrawl.core.names import normalized, package_id
+from pyfcrawl.core.names import package_id
 from pyfcrawl.core.profiles import load_profiles
 from pyfcrawl.errors import PyfcrawlError, SourceError
 from pyfcrawl.items import DownloadsItem, GoneItem, ListingItem, PackageItem
@@ -32,7 +32,7 @@ from pyfcrawl.spiders.npm_arguments import Arguments, Roots, parse
 from pyfcrawl.spiders.npm_downloads import Downloads
 from pyfcrawl.spiders.npm_readmes import Readmes
 from pyfcrawl.spiders.npm_search import Searching
-from pyfcrawl.spiders.npm_selection import Selection, agreed, open_selections
+from pyfcrawl.spiders.npm_selection import Selection, agreed, open_selections, worklist
 from pyfcrawl.stores.index import IndexAddress, IndexReader, open_reader
 from pyfcrawl.stores.state import open_state
 
@@ -71,6 +71,11 @@ class NpmSpider(Searching, Readmes, Downloads):
         self._serving: dict[str, str] = {}
         self._scores: dict[str, dict[str, float]] = {}
         self._names: list[str] | None = None
+
+    @property
+    def divisible(self) -> bool:
+        """See Reporting."""
+        return True
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **given: str) -> NpmSpider:
@@ -116,10 +121,16 @@ class NpmSpider(Searching, Readmes, Downloads):
 
     async def start(self) -> AsyncIterator[Request]:
         """The searches first, unless packages are asked for by name; then the visits."""
+        part = await self.share.part()
+        if part == "over":
+            return
         try:
             await asyncio.to_thread(self._look_up)
         except PyfcrawlError as error:
             raise self.fatal(str(error)) from None
+        if part == "join":
+            self.share.begin()
+            return
         discovered: list[str] = []
         if self._discovers:
             profiles = [each.profile for each in self._selections]
@@ -130,7 +141,7 @@ class NpmSpider(Searching, Readmes, Downloads):
             for request in self.search(texts):
                 yield request
             discovered = await self._discovered(texts)
-        self._names = self._worklist(discovered)
+        self._names = worklist(self.arguments, self._selections, discovered, self._discovers)
         async for request in self._visits(self._names):
             yield request
 
@@ -156,39 +167,25 @@ class NpmSpider(Searching, Readmes, Downloads):
             or any(each.wants(name, hit.keywords) for each in self._selections)
         ]
 
-    def _worklist(self, discovered: Sequence[str]) -> list[str]:
-        """The packages to visit, each once: pending ones, new ones, then those known already."""
-        indexed = {key: name for each in self._selections for key, name in each.indexed.items()}
-        names = list(self.arguments.names)
-        if self._discovers:
-            names = [name for each in self._selections for name in each.pending]
-            names += sorted(discovered, key=self._is_known)
-        if not self.arguments.names:
-            names += indexed.values()
-        # npm once took names that differ in case alone; here they are one package.
-        spelled = {normalized(name, REGISTRY): name for name in reversed(names)}
-        order = dict.fromkeys(normalized(name, REGISTRY) for name in names)
-        listed = [indexed.get(key, spelled[key]) for key in order if self.arguments.match in key]
-        return listed[: self.arguments.limit]
-
-    def _is_known(self, name: str) -> bool:
-        return any(name in each.validators for each in self._selections)
-
     async def _visits(self, names: Sequence[str]) -> AsyncIterator[Request]:
         """Requests for all packages, a part at a time."""
         size = min(self.batch_size, _PART) if self.batch_size > 1 else _PART
         parts = [names[start : start + size] for start in range(0, len(names), size)]
         scopes = {each.key: each.scope for each in self._selections}
-        self.send(
-            signals.run_planned, plan=Plan([Part(len(each)) for each in parts], scopes=scopes)
-        )
-        engine = self.crawler.engine
+        plan = Plan([Part(len(each)) for each in parts], scopes=scopes)
+        self.send(signals.run_planned, plan=plan)
+        self.share.begin()
         for number, part in enumerate(parts):
-            if engine is not None and engine.needs_backout():
-                await self.crawler.signals.wait_for(scrapy_signals.scheduler_empty)
-            targets = [self._target(Visit(number, 0, name)) for name in part]
-            for request in self.fetch(targets, "packuments", label=f"packuments-{number}"):
+            await self.room()
+            visits = [Visit(number, 0, name) for name in part]
+            scores = {
+                str(visit): found for visit in visits if (found := self._scores.get(visit.name))
+            }
+            targets = [self._target(visit) for visit in visits]
+            label = f"packuments-{number}"
+            for request in self.fetch(targets, "packuments", label, scores, shared=True):
                 yield request
+        await self.share.planned(plan)
 
     def _target(self, visit: Visit) -> Target:
         etag, _ = self._in_step(visit.name)
@@ -208,7 +205,10 @@ class NpmSpider(Searching, Readmes, Downloads):
         return None
 
     async def packuments(self, response: BatchResponse, context: Context) -> AsyncIterator[Output]:
-        """Packuments: items for what the index lacks, requests for the READMEs of new versions."""
+        """Packuments: items for what the index lacks, requests for the READMEs of new versions.
+
+        `context` has what the search scored each package by.
+        """
         self.count("visited", len(response.unchanged))
         self.send(signals.work_finished, visits=[each.key for each in response.unchanged])
         for target in response.gone:
@@ -233,17 +233,19 @@ class NpmSpider(Searching, Readmes, Downloads):
                 self._visited(target, [])
             else:
                 changed.append((target, packument))
-        async for output in self._changed(changed):
+        async for output in self._changed(changed, context):
             yield output
 
-    async def _changed(self, changed: list[tuple[Target, Packument]]) -> AsyncIterator[Output]:
+    async def _changed(
+        self, changed: list[tuple[Target, Packument]], scores: Context
+    ) -> AsyncIterator[Output]:
         try:
             known = await asyncio.to_thread(self._known, [each.name for _, each in changed])
         except PyfcrawlError as error:
             raise self.fatal(str(error)) from None
         new: list[PackageItem] = []
         for target, packument in changed:
-            for item in self._visit(target, packument, known, new):
+            for item in self._visit(target, packument, known, scores.get(target.key, {}), new):
                 yield item
         stand_ins = {target.key: each.readme for target, each in changed if each.readme}
         for request in self.with_readmes(new, stand_ins):
@@ -271,7 +273,12 @@ class NpmSpider(Searching, Readmes, Downloads):
         return not packument.unpublished and selection.wants(name, packument.keywords)
 
     def _visit(
-        self, target: Target, packument: Packument, known: Known, new: list[PackageItem]
+        self,
+        target: Target,
+        packument: Packument,
+        known: Known,
+        scores: Mapping[str, float],
+        new: list[PackageItem],
     ) -> Iterator[Output]:
         """Items for one package; versions that need their README first go to `new`."""
         name = packument.name
@@ -287,7 +294,7 @@ class NpmSpider(Searching, Readmes, Downloads):
             packument,
             {each.collection: known[each.collection].get(package, {}) for each in matching},
             target.key,
-            self._scores.get(name, {}),
+            dict(scores),
         )
         new += changes.fetch
         yield from self._visited(target, changes.items + items, len(changes.fetch))

@@ -10,17 +10,18 @@ from scrapy.settings import BaseSettings
 from pyfcrawl.core.profiles import Profile
 from pyfcrawl.errors import ConfigurationError
 from pyfcrawl.sources.npm import is_name
-from pyfcrawl.spiders.arguments import check_known, choice, chosen_profiles, limit, listed
+from pyfcrawl.spiders.arguments import check_known, choice, chosen_profiles, limit, listed, yes
 
 MODES = ("sync", "full", "refresh")
-_NAMES = ("profile", "mode", "names", "match", "target", "limit")
+_NAMES = ("profile", "mode", "names", "match", "target", "limit", "confirm_removals")
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
     """What `scrapy crawl npm` was asked to do.
 
-    `profiles` are those with keywords or scopes on npm, `names` as npm writes them.
+    `profiles` are those with keywords or scopes on npm, `names` as npm writes them;
+    `confirm_removals` lets any number of packages go.
     """
 
     profiles: tuple[Profile, ...]
@@ -29,6 +30,7 @@ class Arguments:
     match: str = ""
     limit: int | None = None
     recreate: bool = False
+    confirm_removals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def parse(
         names=_package_names(given),
         match=given.get("match", "").strip().lower(),
         limit=limit(given),
+        confirm_removals=yes(given, "confirm_removals"),
     )
 
 

@@ -12,6 +12,7 @@ from pyfcrawl.core.names import normalized
 from pyfcrawl.core.profiles import Profile
 from pyfcrawl.errors import UnknownCollectionError
 from pyfcrawl.sources.npm import REGISTRY, lowered, scope_of
+from pyfcrawl.spiders.npm_arguments import Arguments
 from pyfcrawl.stores.index import IndexReader
 from pyfcrawl.stores.state import StateReader
 
@@ -113,3 +114,28 @@ def _fingerprint(profile: Profile) -> str:
     """16 hex digits that change when other packages on npm may belong than before."""
     deciding = [sorted(lowered(profile.npm_keywords)), sorted(set(profile.npm_scopes))]
     return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:16]
+
+
+def worklist(
+    arguments: Arguments,
+    selections: Sequence[Selection],
+    discovered: Sequence[str],
+    discovers: bool,
+) -> list[str]:
+    """The packages to visit, each once: pending ones, new ones, then those known already.
+
+    Those pending count where the run `discovers` packages itself, and does not begin with names.
+    """
+    indexed = {key: name for each in selections for key, name in each.indexed.items()}
+    known = {name for each in selections for name in each.validators}
+    names = list(arguments.names)
+    if discovers:
+        names = [name for each in selections for name in each.pending]
+        names += sorted(discovered, key=known.__contains__)
+    if not arguments.names:
+        names += indexed.values()
+    # npm once took names that differ in case alone; here they are one package.
+    spelled = {normalized(name, REGISTRY): name for name in reversed(names)}
+    order = dict.fromkeys(normalized(name, REGISTRY) for name in names)
+    listed = [indexed.get(key, spelled[key]) for key in order if arguments.match in key]
+    return listed[: arguments.limit]

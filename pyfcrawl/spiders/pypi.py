@@ -15,7 +15,6 @@ from typing import Any
 
 from packaging.utils import is_normalized_name
 from scrapy import Request
-from scrapy import signals as scrapy_signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
@@ -80,6 +79,11 @@ class PypiSpider(Visiting):
         profiles = load_profiles(Path(settings["PROFILES_FILE"]))
         return parse(given, profiles, settings["DEFAULT_PROFILE"])
 
+    @property
+    def divisible(self) -> bool:
+        """See Reporting: a rebuild is one worker's, as it makes collections of its own."""
+        return not self.arguments.recreate
+
     def recall(self, state: StateReader) -> None:
         """See Visiting: gaps in the feeds that a look at the whole listing closes."""
         try:
@@ -92,8 +96,14 @@ class PypiSpider(Visiting):
     async def start(self) -> AsyncIterator[Request]:
         """The Simple index first, unless projects are asked for by name; then the visits."""
         self._listed: asyncio.Future[Worklist | None] = asyncio.get_running_loop().create_future()
+        part = await self.share.part()
+        if part == "over":
+            return
         try:
             await asyncio.to_thread(self.look_up)
+            if part == "join":
+                self.share.begin()
+                return
             names = await self._names()
         except PyfcrawlError as error:
             raise self.fatal(str(error)) from None
@@ -182,15 +192,16 @@ class PypiSpider(Visiting):
             self._listed.set_result(worklist)
 
     async def _visits(self, worklist: Worklist) -> AsyncIterator[Request]:
-        """Requests for all parts, made as they are needed: all at once they take 200 MB."""
-        self.send(signals.run_planned, plan=self._plan(worklist))
-        engine = self.crawler.engine
+        """Requests for all parts, made as they are needed."""
+        plan = self._plan(worklist)
+        self.send(signals.run_planned, plan=plan)
+        self.share.begin()
         for number, part in enumerate(worklist):
-            if engine is not None and engine.needs_backout():
-                await self.crawler.signals.wait_for(scrapy_signals.scheduler_empty)
+            await self.room()
             targets = [self._target(Visit(number, serial, name)) for name, serial in part]
-            for request in self.fetch(targets, "projects", label=f"projects-{number}"):
+            for request in self.fetch(targets, "projects", f"projects-{number}", shared=True):
                 yield request
+        await self.share.planned(plan)
 
     def _plan(self, worklist: Worklist) -> Plan:
         scopes = {each.key: each.scope for each in self._selections}

@@ -36,6 +36,7 @@ _NAMES = (
     "releases",
     "recreate",
     "discovery",
+    "confirm_removals",
 )
 
 #: Arguments with which a run doesn't see the whole registry.
@@ -47,7 +48,8 @@ class Arguments:
     """What `scrapy crawl pypi` was asked to do; names are normalised.
 
     `recreate` builds a new version of each collection beside the one that serves. `discovery`
-    names who else than the registry is asked which projects there are.
+    names who else than the registry is asked which projects there are. `confirm_removals` lets
+    any number of packages go. `on_the_spot` tells that the profile is none of PROFILES_FILE.
     """
 
     profiles: tuple[Profile, ...]
@@ -59,6 +61,8 @@ class Arguments:
     latest_only: bool = False
     recreate: bool = False
     discovery: str = ""
+    confirm_removals: bool = False
+    on_the_spot: bool = False
 
 
 def parse(
@@ -86,6 +90,8 @@ def parse(
         limit=limit(given),
         latest_only=choice(given, "releases", RELEASES) == "latest",
         discovery=_discovery(given),
+        confirm_removals=yes(given, "confirm_removals"),
+        on_the_spot="classifiers" in given,
     )
 
 

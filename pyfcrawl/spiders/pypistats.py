@@ -104,6 +104,8 @@ class PypistatsSpider(Reporting, Fetching):
 
     async def start(self) -> AsyncIterator[Request]:
         """The packages in turn: a request for each, or from a warehouse one for each page."""
+        if await self.share.part() == "over":
+            return
         try:
             self._work = await asyncio.to_thread(self._look_up)
         except PyfcrawlError as error:

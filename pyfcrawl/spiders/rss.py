@@ -35,6 +35,9 @@ from pyfcrawl.stores.state import StateReader
 #: Kind of mark -> the setting that says how long it lasts, in seconds.
 _LIFETIMES = {NEW: "RSS_DEDUP_TTL_NEW", UPDATE: "RSS_DEDUP_TTL_UPDATE"}
 
+#: Seconds that removals wait for the end of a poll whose visits take long.
+_REMOVALS_WAIT = 60
+
 
 class RssSpider(Visiting, ReadingFeeds):
     """`scrapy crawl rss -a profile=plone -a poll=60`; docs/crawling.md explains the arguments."""
@@ -67,6 +70,7 @@ class RssSpider(Visiting, ReadingFeeds):
         self._planned = False
         self._whole = False
         self._polls = 0
+        self._quiet = 0.0
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **given: str) -> RssSpider:
@@ -95,6 +99,8 @@ class RssSpider(Visiting, ReadingFeeds):
 
     async def start(self) -> AsyncIterator[Request]:
         """The feeds, then what they name; with `poll` again and again until the run is stopped."""
+        if await self.share.part() == "over":
+            return
         loop = asyncio.get_running_loop()
         while True:
             next_poll = loop.time() + self.arguments.poll
@@ -119,6 +125,10 @@ class RssSpider(Visiting, ReadingFeeds):
         """Requests for the projects that the feeds name and that are not done yet."""
         now = int(time.time())
         self._polls += 1
+        if not self._news.open:
+            self._quiet = time.monotonic()
+        elif time.monotonic() - self._quiet > _REMOVALS_WAIT:
+            self._removals_due()
         self._news.next_poll()
         for name, feed in found.items():
             self._news.take(name, feed.entries)
@@ -225,6 +235,14 @@ class RssSpider(Visiting, ReadingFeeds):
             self._news.end(name, name in self._sound and visit not in failed, time.time())
             self._sound.discard(name)
         self._finish_poll()
+        if not self._news.open:
+            self._removals_due()
+
+    def _removals_due(self) -> None:
+        """A run that polls never ends: what it would remove is judged in between."""
+        self._quiet = time.monotonic()
+        if self.arguments.poll:
+            self.send(signals.removals_due)
 
     def _finish_poll(self) -> None:
         """Once nothing the feeds named is left open, the next gap counts from here."""

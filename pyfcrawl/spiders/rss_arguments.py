@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from pyfcrawl.core.profiles import Profile
 from pyfcrawl.errors import ConfigurationError
-from pyfcrawl.spiders.arguments import age, check_known, choice, chosen_profiles, limit
+from pyfcrawl.spiders.arguments import age, check_known, choice, chosen_profiles, limit, yes
 from pyfcrawl.spiders.pypi_arguments import RELEASES
 
-_NAMES = ("profile", "poll", "target", "limit", "releases")
+_NAMES = ("profile", "poll", "target", "limit", "releases", "confirm_removals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Arguments:
     """What `scrapy crawl rss` was asked to do.
 
     `poll` is the time between two looks at the feeds in seconds, 0 for a single look; `limit` is
-    how many projects are visited after a look at most.
+    how many projects are visited after a look at most; `confirm_removals` lets any number of
+    packages go.
     """
 
     profiles: tuple[Profile, ...]
@@ -26,6 +27,7 @@ class Arguments:
     limit: int | None = None
     latest_only: bool = False
     recreate: bool = False
+    confirm_removals: bool = False
 
 
 def parse(
@@ -46,5 +48,6 @@ def parse(
         profiles=chosen_profiles(given, profiles, default_profile),
         poll=poll,
         limit=limit(given),
+        confirm_removals=yes(given, "confirm_removals"),
         latest_only=choice(given, "releases", RELEASES) == "latest",
     )

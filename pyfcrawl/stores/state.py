@@ -53,7 +53,12 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One crawl: which spider, for which collections, when (Unix seconds), how it ended."""
+    """One crawl: which spider, for which collections, when (Unix seconds), how it ended.
+
+    `error` is the line it ended with, "" without one, `errors` how many of them its log has,
+    `monitors` what was found wrong with it. `arguments` are those that were given another value
+    than usual, `by` says what started it.
+    """
 
     spider: str
     collections: str
@@ -61,6 +66,15 @@ class Run:
     ended: int
     reason: str
     counts: dict[str, int] = field(default_factory=dict)
+    id: str = ""
+    profiles: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    by: str = ""
+    host: str = ""
+    pid: int = 0
+    error: str = ""
+    errors: int = 0
+    monitors: list[str] = field(default_factory=list)
 
 
 class StateReader(Protocol):
@@ -133,15 +147,22 @@ ON CONFLICT (key, name) DO UPDATE SET
 _KEPT_RUNS = 100
 
 
-def open_state(url: str, readonly: bool = False) -> SqliteState:
+def open_state(url: str, readonly: bool = False) -> StateStore:
     """The state store behind `url`, e.g. `sqlite:////var/lib/pyfcrawl/state.db`.
 
-    Raises ConfigurationError for an unknown scheme, StoreError when the file can't be opened.
+    Or `redis://...`, whose query may hold `prefix`, `wait` and `timeout`. Raises
+    ConfigurationError for an unknown scheme, StoreError when it can't be opened.
     """
+    if url.startswith(("redis://", "rediss://", "unix://")):
+        from pyfcrawl.stores.redis_client import RedisAddress
+        from pyfcrawl.stores.redis_state import RedisState
+
+        return RedisState(RedisAddress.parse(url), readonly)
     scheme, _, path = url.partition(":///")
     if scheme != "sqlite" or not path:
         raise ConfigurationError(
-            f"state store {url!r} is not known; give sqlite:///PATH (see DATA_DIR)"
+            f"state store {url.rpartition('@')[2]!r} is not known; give sqlite:///PATH (see "
+            "DATA_DIR) or redis://HOST (see REDIS_URL)"
         )
     return SqliteState(Path(path), readonly)
 

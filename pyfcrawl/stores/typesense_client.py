@@ -31,9 +31,6 @@ _CATCHING_UP_DELAY = 1.0
 
 #: A server that answered so many seconds ago has not been restarted since.
 _TRUSTED = 1.0
-#: Writes queued at a server that is merely busy, and how often they must have been seen.
-_FEW = 8
-_LOOKS = 4
 
 #: Answers that a later try may better: overload, a proxy without its server, a server loading.
 _PASSING = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
@@ -190,26 +187,27 @@ class Connection:
     def _catch_up(self, patience: _Patience) -> None:
         """Wait until a server that was restarted has read its log to the end.
 
-        Until then it may say that it is healthy, but serves only part of its documents.
+        Until then it may say that it is healthy, but serves only part of its documents. What others
+        write to it meanwhile is not waited for: only what its log held at the first look.
         """
         self._send_once("GET", "/health", None, None)
-        looks = 0
-        while self._tells_status and (queued := self._queued()):
-            # A few that don't go away are what somebody else is writing just now.
-            looks = looks + 1 if queued <= _FEW else 0
-            if looks >= _LOOKS:
-                return
+        logged, queued = self._log()
+        end = logged
+        while queued and logged - queued < end:
             patience.wait(f"{queued} writes are still to be loaded", _CATCHING_UP_DELAY)
+            logged, queued = self._log()
 
-    def _queued(self) -> int:
-        """Writes that the server has in its log but not in its index yet."""
+    def _log(self) -> tuple[int, int]:
+        """Length of the server's log, and how many writes of it are not in its index yet."""
+        if not self._tells_status:
+            return 0, 0
         try:
             status = msgspec.json.decode(self._send_once("GET", "/status", None, None))
-            return int(status["queued_writes"])
+            return int(status["committed_index"]), int(status["queued_writes"])
         except (RequestError, _RefusedKeyError, msgspec.DecodeError, LookupError, TypeError):
             # A key that may only search, or a server that doesn't tell.
             self._tells_status = False
-            return 0
+            return 0, 0
 
     def _send_once(
         self, method: str, path: str, params: Mapping[str, Any] | None, content: bytes | None

@@ -265,7 +265,7 @@ def test_hosts_have_gates_of_their_own():
     assert gates.of("https://A.EXAMPLE/pypi/x/json") is one
     assert gates.of("https://b.example/simple/") is not one
     assert gates.of("https://a.example:8443/") is not one
-    assert (one._interval, gates.of("https://b.example/")._interval) == (0.5, 0)
+    assert (one.pace.interval, gates.of("https://b.example/").pace.interval) == (0.5, 0)
 
 
 SETTINGS = {
@@ -282,7 +282,7 @@ def test_a_crawl_has_one_set_of_gates_by_its_settings():
     gates = gates_of(crawler)
     assert gates_of(crawler) is gates
     gate = gates.of("https://pypi.example/root/x")
-    assert (gate.window, gate._interval, gate._longest_pause) == (3, 0.25, 7)
+    assert (gate.window, gate.pace.interval, gate._longest_pause) == (3, 0.25, 7)
     assert gates_of(get_crawler(Spider, SETTINGS)) is not gates
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,26 @@ NOW, DAY = 1_793_491_200, 86_400
 Result = subprocess.CompletedProcess[str]
 
 
+def here(command: str, settings: Mapping[str, str], *args: str, columns: int = 80) -> Result:
+    """`scrapy COMMAND ...` in this process, twenty times as fast as in one of its own."""
+    options = [part for each in settings.items() for part in ("-s", "=".join(each))]
+    argv = ["scrapy", command, *options, *args]
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
+    with (
+        contextlib.chdir(PROJECT),
+        mock.patch.dict(os.environ, {"COLUMNS": str(columns)}),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        execute(argv)
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
+    return subprocess.CompletedProcess(argv, int(ended.value.code or 0), *texts)
+
+
 @dataclass(frozen=True)
 class Shell:
     """`shell("search", "api")` runs `scrapy search api` with this data directory."""
@@ -39,24 +59,8 @@ class Shell:
     data: Path
 
     def __call__(self, *args: str, columns: int = 80, **settings: str) -> Result:
-        """The command in this process, which is twenty times as fast as in one of its own."""
-        given = {"DATA_DIR": str(self.data), **settings}
-        options = [part for each in given.items() for part in ("-s", "=".join(each))]
-        argv = ["scrapy", args[0], *options, *args[1:]]
-        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
-        with (
-            contextlib.chdir(PROJECT),
-            mock.patch.dict(os.environ, {"COLUMNS": str(columns)}),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            pytest.raises(SystemExit) as ended,
-        ):
-            execute(argv)
-        texts = []
-        for stream in (out, err):
-            stream.flush()
-            texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
-        return subprocess.CompletedProcess(argv, int(ended.value.code or 0), *texts)
+        """The command in this process."""
+        return here(args[0], {"DATA_DIR": str(self.data), **settings}, *args[1:], columns=columns)
 
     def process(self, *args: str, **env: str) -> Result:
         """The command in a process of its own, as people run it; settings from the environment."""
@@ -66,7 +70,7 @@ class Shell:
             env=self.env(**env),
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=120,
         )
 
     def pipe(self, script: str, **env: str) -> Result:
@@ -77,7 +81,7 @@ class Shell:
             env=self.env(scrapy=f"{sys.executable} -m scrapy", **env),
             capture_output=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=120,
         )
 
     def start(self, *args: str) -> subprocess.Popen[str]:

@@ -212,13 +212,13 @@ def test_ctrl_c_leaves_the_old_one(shell: Shell) -> None:
     with shell.index() as index:
         index.alias("plone", "plone-1")
         running = shell.start("manage", "recreate")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not any(each.name == "plone-2" and each.documents for each in index.collections()):
             assert time.monotonic() < deadline
             assert running.poll() is None
             time.sleep(0.01)
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=120)
         assert (running.returncode, err) == (130, "")
         assert out.endswith("interrupted; plone-1 serves as plone\n")
         assert [each.name for each in index.collections()] == ["plone-1"]
@@ -271,7 +271,7 @@ def test_a_terminal_is_asked(served: Shell, answer: bytes, left: list[str] | Non
         encoding="utf-8",
     )
     os.write(control, answer)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=120)
     os.close(control)
     os.close(terminal)
     assert err == "Delete other with 1 document? [y/N] "

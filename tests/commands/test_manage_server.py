@@ -14,7 +14,6 @@ import pytest
 from pyfcrawl.stores.typesense import TypesenseWriter
 from pyfcrawl.stores.typesense_admin import TypesenseAdmin
 from tests.commands.shell import Result, Shell, document, error_of
-from tests.stores.conftest import typesense_server as typesense_server
 from tests.stores.typesense_server import ServerElsewhere, TypesenseServer
 
 PROFILES = """\

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.commands.shell import here
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -39,15 +41,19 @@ def roots_at(root: str) -> dict[str, str]:
     return {name: root + path for name, path in MOUNTS.items()} | rates
 
 
+#: What a process needs of the environment; all else there is settings.
+_KEPT = ("PATH", "HOME", "LANG")
+
+
 class Project:
     """A data directory of its own, and the commands to fill and read it."""
 
     def __init__(self, data: Path, root: str, **environment: str) -> None:
         self.data = data
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         self.environment = kept | roots_at(root) | {"DATA_DIR": str(data)} | environment
 
-    def scrapy(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def scrapy(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """`scrapy ...`, to its end."""
         return subprocess.run(
             [sys.executable, "-m", "scrapy", *arguments],
@@ -79,9 +85,14 @@ class Project:
             start_new_session=True,
         )
 
+    def _read(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command that only reads, in this process: tests look at the index hundreds of times."""
+        settings = {name: self.environment[name] for name in self.environment if name not in _KEPT}
+        return here(arguments[0], settings, *arguments[1:])
+
     def export(self, collection: str = "plone") -> list[dict[str, Any]]:
         """All documents of a collection."""
-        done = self.scrapy("export", "-t", collection)
+        done = self._read("export", "-t", collection)
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -91,7 +102,7 @@ class Project:
 
     def status(self, collection: str = "plone") -> Any:
         """`scrapy status --json`."""
-        done = self.scrapy("status", "-t", collection, "--json")
+        done = self._read("status", "-t", collection, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -113,7 +124,7 @@ def counted(log: str) -> dict[str, int]:
     }
 
 
-def wait_for(condition: Any, seconds: float = 20) -> None:
+def wait_for(condition: Any, seconds: float = 90) -> None:
     """Poll until `condition()` holds."""
     end = time.monotonic() + seconds
     while not condition():

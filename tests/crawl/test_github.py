@@ -276,7 +276,7 @@ def test_ctrl_c_ends_a_pause(up: Upstream, project: Project):
     run = project.start("crawl", "github", "-a", "profile=plone")
     wait_for(lambda: "/github/graphql" in up.requests)
     run.send_signal(signal.SIGINT)
-    _, log = run.communicate(timeout=30)
+    _, log = run.communicate(timeout=120)
     assert "Traceback" not in log
     assert "Summary (shutdown)" in log
     project.crawl(spider="github")
@@ -299,7 +299,7 @@ def test_a_stop_while_facts_are_on_their_way_ends_the_crawl(
             run.send_signal(signal.SIGINT)
         time.sleep(2)
         index.rollback()
-    _, log = run.communicate(timeout=30)
+    _, log = run.communicate(timeout=120)
     assert f"Summary ({reason})" in log
     assert facts(project, "on-gitlab") == [up.github.facts("group/sub/name", "gitlab")]
 

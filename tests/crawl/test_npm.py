@@ -483,7 +483,7 @@ def test_a_search_that_fails_is_told_and_removes_nothing(
 @pytest.mark.parametrize("kind", ["junk", 503, 429, "hang"])
 def test_download_counts_that_fail_fail_no_package(up: Upstream, project: Project, kind: str | int):
     up.fault(kind, path_prefix="/npm-downloads/")
-    log = crawl(project, *QUICK, "DOWNLOAD_TIMEOUT=1")
+    log = crawl(project, *QUICK, "DOWNLOAD_TIMEOUT=3")
     assert counted(log)["pending"] == 0
     assert "download counts are left for the next run" in log
     assert len(paths(up, "/npm-downloads/")) <= 3

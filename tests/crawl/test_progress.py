@@ -37,7 +37,7 @@ def test_a_terminal_gets_a_live_line_and_the_log_above_it(tmp_path: Path):
         )
         os.close(theirs)
         shown = _read_all(ours)
-        assert run.wait(60) == 0
+        assert run.wait(120) == 0
     assert "600/600 projects" in shown
     assert "20 documents written" in shown
     assert "Summary (finished)" in shown.split("600/600 projects")[-1]

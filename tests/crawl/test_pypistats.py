@@ -207,7 +207,7 @@ def test_a_run_that_is_stopped_says_what_is_left(up: Upstream, project: Project)
     process = project.start("crawl", "pypistats", "-aprofile=plone", "-sPYPISTATS_MAX_RPS=8")
     wait_for(lambda: written(project))
     process.send_signal(signal.SIGTERM)
-    _, log = process.communicate(timeout=30)
+    _, log = process.communicate(timeout=120)
     assert "packages are left for the next run" in log
     assert "Traceback" not in log
     up.reset()

@@ -47,7 +47,7 @@ def polling(project: Project, *settings: str, every: int = 1):
     try:
         yield run
         run.send_signal(signal.SIGTERM)
-        _, rest = run.communicate(timeout=60)
+        _, rest = run.communicate(timeout=120)
         assert run.returncode == 0, run.text()[-4000:] + rest
         assert "Traceback" not in run.text() + rest, run.text()[-4000:] + rest
         assert "Summary (shutdown)" in run.text()
@@ -387,7 +387,7 @@ def test_a_sync_that_was_under_way_before_closes_no_gap(up: Upstream, project: P
     gap = Gap("plone", "updates", 1, 2, 3)
     with closing(open_state(f"sqlite:///{project.data / 'state.db'}")) as state:
         state.remember("gaps", {gap.key: gap.note})
-    assert run.wait(60) == 0
+    assert run.wait(120) == 0
     assert project.status()["collections"][0]["gaps"] == [gap.note]
 
 

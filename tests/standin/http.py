@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from email.utils import formatdate
 from hashlib import blake2b
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
@@ -324,7 +325,9 @@ def faulty(service: Service, row: list[Any], head: bytes, body: bytes, fault: Fa
     """The strange answer a fault stands for."""
     method, path = row[1:3]
     if fault.kind.isdigit():
-        after = fault.options.get("retry_after")
+        after, seconds = (fault.options.get(each) for each in ("retry_after", "retry_at"))
+        if seconds is not None:
+            after = formatdate(time.time() + seconds, usegmt=True)
         extra = () if after is None else (("Retry-After", str(after)),)
         return Answer(int(fault.kind), b"please go away", "text/plain", extra)
     if fault.kind == "truncated":

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pyfcrawl.stores.index import IndexWriter, open_writer
-from tests.stores.typesense_server import ServerElsewhere, TypesenseServer, Unavailable
+from tests.redis_server import RedisPlace
 
 
 @pytest.fixture
@@ -26,17 +26,28 @@ def writer(path: Path) -> Iterator[IndexWriter]:
     opened.close()
 
 
-@pytest.fixture(scope="session")
-def typesense_server(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[TypesenseServer | ServerElsewhere]:
-    """The Typesense server of all tests that don't harm it."""
-    try:
-        if os.environ.get("TYPESENSE_HOST"):
-            server: TypesenseServer | ServerElsewhere = ServerElsewhere()
-        else:
-            server = TypesenseServer(tmp_path_factory.mktemp("typesense"))
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    yield server
-    server.kill()
+@pytest.fixture(scope="session", params=["sqlite", "redis"])
+def new_state_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], str]]:
+    """Gives addresses of state stores that nobody has used, of each kind of store in turn."""
+    if request.param == "sqlite":
+        directory = tmp_path_factory.mktemp("states")
+        yield lambda: f"sqlite:///{directory / uuid.uuid4().hex / 'state.db'}"
+        return
+    server = request.getfixturevalue("redis_server")
+    places: list[RedisPlace] = []
+
+    def new() -> str:
+        places.append(RedisPlace(server))
+        return f"{server.url}?prefix={places[-1].prefix}&wait=20"
+
+    yield new
+    for place in places:
+        place.clear()
+
+
+@pytest.fixture
+def state_url(new_state_url: Callable[[], str]) -> str:
+    """The address of this test's own state store."""
+    return new_state_url()

@@ -216,7 +216,7 @@ def test_several_processes_write_at_once(history: HistoryStore, url: str) -> Non
     )
     command = [sys.executable, "-c", program, url]
     children = [subprocess.Popen([*command, name]) for name in ("a", "b", "c")]
-    assert [child.wait(60) for child in children] == [0, 0, 0]
+    assert [child.wait(120) for child in children] == [0, 0, 0]
     every = [f"pkg:pypi/{name}-{number}" for name in "abc" for number in range(40)]
     assert sum(total.downloads for total in history.totals(every).values()) == 120
 

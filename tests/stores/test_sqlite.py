@@ -241,7 +241,7 @@ def test_without_rights_reading_works_and_writing_says_why() -> None:
             """,
             path,
         )
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         assert out.split("\n")[:4] == ["['a']", "True", "True", "True"], err
         assert [each.name for each in path.parent.iterdir()] == [path.name]
 
@@ -267,7 +267,7 @@ def test_a_full_disk_takes_back_nothing_acknowledged(path: Path) -> None:
         """,
         path,
     )
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     done, breaks, named = out.split()
     assert (int(breaks), named) == (0, "True"), err
     reader = open_reader(f"sqlite:///{path}")
@@ -334,7 +334,7 @@ def test_killed_at_any_moment_nothing_acknowledged_is_lost(path: Path) -> None:
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         rest = process.stdout.read().split("\n")
-        process.wait(timeout=30)
+        process.wait(timeout=120)
         process.stdout.close()
         process.stderr.close()
         complete = [int(line) for line in [first.strip(), *rest[:-1]] if line]
@@ -413,7 +413,7 @@ def test_processes_that_make_the_file_at_once(path: Path) -> None:
     print(writer.upsert("packages", [document(f"of-{sys.argv[2]}")]).written)
     """
     processes = [_script(code, path, number) for number in range(4)]
-    answers = [process.communicate(timeout=60) for process in processes]
+    answers = [process.communicate(timeout=120) for process in processes]
     assert [out.strip() for out, _ in answers] == ["1"] * 4, answers
     reader = open_reader(f"sqlite:///{path}")
     assert reader.package_ids(NAME, "pypi").keys() == {f"pkg:pypi/of-{n}" for n in range(4)}

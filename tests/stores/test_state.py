@@ -1,11 +1,13 @@
-"""The state store: what belongs together changes together, whoever is killed when."""
+"""Every state store: what belongs together changes together, whoever is killed when.
+
+What only the one or the other has to do is in test_sqlite_state.py and test_redis_state.py.
+"""
 
 from __future__ import annotations
 
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -17,20 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyfcrawl.errors import ConfigurationError, StoreError
-from pyfcrawl.stores.state import Cursor, Pending, Run, SqliteState, open_state
+from pyfcrawl.stores.state import Cursor, Pending, Run, open_state
 
 KEY = "pypi/plone"
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "new" / "state.db"
-
-
-@pytest.fixture
-def state(path):
-    store = open_state(f"sqlite:///{path}")
+def state(state_url):
+    store = open_state(state_url)
     yield store
     store.close()
 
@@ -41,11 +38,11 @@ def test_before_the_first_run_nothing_is_known(state):
     assert state.runs() == []
 
 
-def test_what_was_advanced_is_there_for_the_next_run(state, path):
+def test_what_was_advanced_is_there_for_the_next_run(state, state_url):
     cursor = Cursor(5, "scope", '"etag"', 100, 6, 1234)
     state.advance(KEY, cursor, {"b": Pending(4, "junk", 10), "a": Pending(3, "429", 10)})
     state.close()
-    again = open_state(f"sqlite:///{path}", readonly=True)
+    again = open_state(state_url, readonly=True)
     assert again.cursor(KEY) == cursor
     assert list(again.pending(KEY)) == ["a", "b"]
     assert again.pending(KEY)["a"] == Pending(3, "429", 10, 1)
@@ -95,8 +92,8 @@ def test_a_name_that_cannot_be_kept_moves_no_cursor(state):
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.sampled_from(["s", "t"])), max_size=12))
-def test_any_order_of_advances(tmp_path_factory, moves):
-    store = SqliteState(tmp_path_factory.mktemp("state") / "s.db")
+def test_any_order_of_advances(new_state_url, moves):
+    store = open_state(new_state_url())
     expected = None
     for serial, scope in moves:
         store.advance(KEY, Cursor(serial, scope))
@@ -115,52 +112,17 @@ def test_the_last_hundred_runs_are_kept_newest_first(state):
     assert len(state.runs()) == 10
 
 
-def test_a_reader_makes_no_file(path):
-    reader = open_state(f"sqlite:///{path}", readonly=True)
-    assert (reader.cursor(KEY), reader.pending(KEY), reader.runs()) == (None, {}, [])
-    reader.close()
-    assert not path.exists()
-
-
-def test_a_file_whose_maker_was_killed_before_its_tables(path):
-    path.parent.mkdir()
-    for journal in ("", "PRAGMA journal_mode = WAL"):
-        path.unlink(missing_ok=True)
-        connection = sqlite3.connect(path)
-        connection.execute(journal)
-        connection.close()
-        path.touch()
-        reader = open_state(f"sqlite:///{path}", readonly=True)
-        assert (reader.cursor(KEY), reader.pending(KEY), reader.runs()) == (None, {}, [])
-        reader.close()
-        open_state(f"sqlite:///{path}").close()
-
-
-def test_a_reader_sees_what_a_writer_does(state, path):
-    reader = open_state(f"sqlite:///{path}", readonly=True)
+def test_a_reader_sees_what_a_writer_does(state, state_url):
+    reader = open_state(state_url, readonly=True)
     state.advance(KEY, Cursor(1, "s"))
     assert reader.cursor(KEY) == Cursor(1, "s")
     reader.close()
 
 
-@pytest.mark.parametrize("url", ["", "sqlite:", "sqlite:///", "redis://x", "/tmp/x", "SQLITE:///x"])
+@pytest.mark.parametrize("url", ["", "sqlite:", "sqlite:///", "/tmp/x", "SQLITE:///x"])
 def test_an_unknown_store_is_named(url):
     with pytest.raises(ConfigurationError, match="DATA_DIR"):
         open_state(url)
-
-
-@pytest.mark.parametrize("readonly", [True, False])
-def test_a_file_that_is_no_database(tmp_path, readonly):
-    path = tmp_path / "state.db"
-    path.write_bytes(b"not a database " * 1000)
-    with pytest.raises(StoreError, match=r"state\.db can't be"):
-        open_state(f"sqlite:///{path}", readonly).cursor(KEY)
-
-
-def test_a_place_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="DATA_DIR"):
-        open_state(f"sqlite:///{tmp_path / 'file' / 'state.db'}")
 
 
 def test_a_closed_store_says_so(state):
@@ -174,8 +136,8 @@ def test_a_closed_store_says_so(state):
         state.record(Run("pypi", "plone", 0, 1, "finished"))
 
 
-def test_many_threads_and_stores_at_once(state, path):
-    other = open_state(f"sqlite:///{path}")
+def test_many_threads_and_stores_at_once(state, state_url):
+    other = open_state(state_url)
 
     def work(store, number):
         for nth in range(20):
@@ -196,7 +158,7 @@ def test_many_threads_and_stores_at_once(state, path):
 _LOOP = """
 import sys
 from pyfcrawl.stores.state import Cursor, Pending, open_state
-store = open_state("sqlite:///" + sys.argv[1])
+store = open_state(sys.argv[1])
 cursor = store.cursor("k")
 for n in range(cursor.serial + 1 if cursor else 0, 10**9):
     # Every third name fails, every third is settled again: the cursor vouches for both.
@@ -206,18 +168,18 @@ for n in range(cursor.serial + 1 if cursor else 0, 10**9):
 """
 
 
-def test_killed_at_any_moment_cursor_and_pending_agree(tmp_path):
-    path, dice, before = tmp_path / "state.db", random.Random(7), -1
+def test_killed_at_any_moment_cursor_and_pending_agree(state_url):
+    dice, before = random.Random(7), -1
     for _ in range(5):
         child = subprocess.Popen(
-            [sys.executable, "-c", _LOOP, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", _LOOP, state_url], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         child.stdout.readline()
         time.sleep(dice.random() / 10)
         os.kill(child.pid, signal.SIGKILL)
         told = [int(line) for line in child.stdout.read().splitlines() if line]
         child.wait()
-        store = open_state(f"sqlite:///{path}")
+        store = open_state(state_url)
         at = store.cursor("k").serial
         assert at >= max(told, default=before)
         assert at > before

@@ -17,13 +17,13 @@ from pyfcrawl.errors import ConfigurationError, StoreError
 from pyfcrawl.stores.index import Patch
 from pyfcrawl.stores.typesense import TypesenseAddress, TypesenseReader, TypesenseWriter
 from pyfcrawl.stores.typesense_admin import TypesenseAdmin
+from tests.ports import free_port
 from tests.stores.contract import NAME, document, search
 from tests.stores.typesense_server import (
     KEY,
     ServerElsewhere,
     TypesenseServer,
     Unavailable,
-    free_port,
 )
 
 NOWHERE = TypesenseAddress("127.0.0.1", 9, "http", "a-secret-key", 1.0, 0.6)
@@ -177,7 +177,7 @@ def address(server: http.server.ThreadingHTTPServer) -> TypesenseAddress:
 
 def test_overload_and_loading_pass() -> None:
     busy = [(503, '{"message": "Not Ready or Lagging"}'), (500, "{}"), (429, "{}"), (502, "<html>")]
-    server, handler = scripted(*busy, (200, '{"ok": true, "queued_writes": 0, "aliases": []}'))
+    server, handler = scripted(*busy, ok(9, 0))
     reader = TypesenseReader(address(server))
     assert reader.aliases() == {}
     assert len(handler.asked) == len(busy) + 3
@@ -185,10 +185,29 @@ def test_overload_and_loading_pass() -> None:
     server.shutdown()
 
 
-def test_a_server_that_is_merely_busy_is_not_waited_for_until_it_is_idle() -> None:
-    server, _ = scripted((200, '{"ok": true, "queued_writes": 2, "aliases": []}'))
+def ok(logged: int, queued: int) -> tuple[int, str]:
+    """An answer that does for health, status and aliases."""
+    status = {"ok": True, "committed_index": logged, "queued_writes": queued, "aliases": []}
+    return 200, json.dumps(status)
+
+
+@pytest.mark.parametrize(
+    ("looks", "fitting"),
+    [
+        ([(30, 0)], "idle"),
+        ([(30, 6), (30, 6), (30, 6), (30, 5), (30, 1), (30, 0)], "slow to load, to the end"),
+        ([(30, 3), (32, 4), (35, 5)], "busy: what came later is not waited for"),
+        ([(30, 3), (0, 0)], "restarted once more: its next answer tells"),
+    ],
+)
+def test_what_the_log_held_is_waited_for_and_nothing_else(
+    looks: list[tuple[int, int]], fitting: str
+) -> None:
+    server, handler = scripted(ok(0, 0), *(ok(*each) for each in looks), ok(99, 9))
     reader = TypesenseReader(address(server))
     assert reader.aliases() == {}
+    paths = [path.partition("?")[0] for _, path, _ in handler.asked]
+    assert paths == ["/health", *["/status"] * len(looks), "/aliases"], fitting
     reader.close()
     server.shutdown()
 

@@ -1,13 +1,14 @@
 """A real Typesense server for tests: the dev requirements' binary, or the one TYPESENSE_HOST names.
 
-Ours runs on loopback with ports and a data directory of its own, and can be killed and restarted.
+Ours runs on loopback with a key, ports and a data directory of its own, and can be killed and
+restarted. Several test runs, and several workers of one, each have theirs beside each other.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -16,8 +17,10 @@ from typing import Any
 import httpx
 
 from pyfcrawl.stores.typesense import TypesenseAddress
+from tests.ports import free_port
 
-KEY = "tests-only-key"
+#: No other run's server knows it.
+KEY = f"tests-only-{secrets.token_hex(8)}"
 _STARTING = 60.0
 _TRIES = 5
 
@@ -40,6 +43,7 @@ class TypesenseServer:
             self.port, self._peering_port = free_port(), free_port()
             if self.start():
                 return
+            self.kill()
         raise Unavailable(f"the Typesense server doesn't start: {self._said()}")
 
     def address(self, **changes: Any) -> TypesenseAddress:
@@ -72,12 +76,18 @@ class TypesenseServer:
         deadline = time.monotonic() + _STARTING
         while time.monotonic() < deadline and self._process and self._process.poll() is None:
             try:
-                if httpx.get(f"http://127.0.0.1:{self.port}/health").json().get("ok"):
+                if self._says_ok():
                     return True
             except (httpx.HTTPError, ValueError):
                 pass
             time.sleep(0.05)
         return False
+
+    def _says_ok(self) -> bool:
+        """Healthy, and ours: any server says so of itself, but only ours takes our key."""
+        root = f"http://127.0.0.1:{self.port}"
+        known = httpx.get(f"{root}/collections", headers={"X-TYPESENSE-API-KEY": KEY})
+        return known.status_code == 200 and bool(httpx.get(f"{root}/health").json().get("ok"))
 
     @property
     def pid(self) -> int:
@@ -100,7 +110,9 @@ class ServerElsewhere:
     """The server that the environment names; it must be empty, as tests make and drop at will."""
 
     def __init__(self) -> None:
-        """Raises Unavailable when it holds anything."""
+        """Raises Unavailable when it holds anything, or workers would share it."""
+        if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
+            raise Unavailable("the one Typesense server of TYPESENSE_HOST takes one worker: -n 0")
         host, port = os.environ["TYPESENSE_HOST"], int(os.environ.get("TYPESENSE_PORT", "8108"))
         protocol = os.environ.get("TYPESENSE_PROTOCOL", "http")
         self._address: dict[str, Any] = {
@@ -122,14 +134,6 @@ class ServerElsewhere:
 
     def kill(self) -> None:
         """It isn't ours to end."""
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def _binary() -> Path:
