@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from pyfcrawl.errors import ScheduleError
-from pyfcrawl.timetable.jobs import Job
+from pyfcrawl.timetable.jobs import STARTED_BY, Job
 
 #: Seconds to connect, and for an answer: scrapyd checks a job before it takes it, which is a second
 #: of work on a machine that may be busy with crawls.
@@ -36,7 +36,7 @@ class ScrapydServer:
         if any(each.get("spider") == job.spider for each in ahead):
             return False
         fields = {"project": self._project, "spider": job.spider, "jobid": job_id}
-        self._ask("POST", "schedule.json", {**fields, **job.arguments})
+        self._ask("POST", "schedule.json", {**fields, **job.arguments, "setting": STARTED_BY})
         return True
 
     def look(self) -> None:

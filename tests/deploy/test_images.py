@@ -41,7 +41,7 @@ OTHERS = {"SCRAPYD_BIND_ADDRESS", "TYPESENSE_DATA_DIR", "TYPESENSE_ENABLE_CORS",
 #: What the compose file asks of .env beside settings.
 COMPOSE_OWN = {"REDIS_PASSWORD"}
 #: Settings of rooms that may not be there.
-LATER = {"REDIS_URL", "SERVE_HOST", "SERVE_PORT"}
+LATER = {"SERVE_HOST", "SERVE_PORT"}
 SECRET = re.compile(r"KEY|PASSWORD|TOKEN|AUTH")
 
 
