@@ -63,14 +63,19 @@ _cleaner = nh3.Cleaner(
 )
 
 
-#: The sanitiser's own output is canonical.
+# The sanitiser's own output is canonical: quoted attributes, in them and in texts no < and >.
 _HEADING = re.compile(r"<(/?)h([1-5])(?=[ >])")
+#: Nothing to follow for those who hear it: renderers put such beside headings.
+_EMPTY_LINK = re.compile(r"<a (?![^<>]*\bid=)[^<>]*>\s*</a>")
+_UNTOLD_IMAGE = re.compile(r"<img (?![^<>]*\balt=)")
 
 
 def safe_readme(html: str | None) -> str:
     """HTML that may stand below a page's own second heading.
 
-    No script, style, frame or form; images load lazily; headings begin with the third.
+    No script, style, frame or form; images load lazily and have alternative texts, if empty
+    ones; headings begin with the third; links have something to click on.
     """
     cleaned = _cleaner.clean(html) if html else ""
+    cleaned = _UNTOLD_IMAGE.sub('<img alt="" ', _EMPTY_LINK.sub("", cleaned))
     return _HEADING.sub(lambda tag: f"<{tag[1]}h{max(3, int(tag[2]) + 1)}", cleaned)

@@ -5,8 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-_SPANS = ((365, "year"), (30, "month"), (7, "week"), (1, "day"))
 _DAY = 86_400
+_SPANS = (
+    (365 * _DAY, "year"),
+    (30 * _DAY, "month"),
+    (7 * _DAY, "week"),
+    (_DAY, "day"),
+    (3600, "hour"),
+    (60, "minute"),
+)
 NOTHING = "–"
 
 
@@ -53,12 +60,12 @@ def ago(timestamp: Any, now: float) -> str:
     """How long it is since, e.g. `3 months ago`."""
     if not isinstance(timestamp, int | float):
         return NOTHING
-    days = int((now - timestamp) // _DAY)
+    seconds = int(now - timestamp)
     for span, name in _SPANS:
-        if days >= span:
-            count = days // span
+        if seconds >= span:
+            count = seconds // span
             return f"{count} {name}{'' if count == 1 else 's'} ago"
-    return "today"
+    return "just now"
 
 
 def duration(seconds: int) -> str:

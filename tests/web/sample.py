@@ -278,12 +278,20 @@ def _days(plan: Plan, days: int = 150) -> PackageDays:
     for ago in range(days, 0, -1):
         day = TODAY - timedelta(days=ago)
         base = plan.downloads / 30 * (0.55 if day.weekday() > 4 else 1.15)
-        count = int(base * random.uniform(0.8, 1.2) * (1 if str(day) >= "2026-08-24" else 1.7))
+        count = int(
+            base
+            * random.uniform(0.8, 1.2)
+            * (1.7 if plan.registry == "pypi" and str(day) < "2026-08-24" else 1)
+        )
         rows.append((str(day), "", count))
         rows += [
             (str(day), version, count * (nth + 1) // 12) for nth, version in enumerate(versions)
         ]
-    return PackageDays(package_id(plan.registry, plan.name), rows, "pypistats")
+    return PackageDays(
+        package_id(plan.registry, plan.name),
+        rows,
+        "pypistats" if plan.registry == "pypi" else "npm",
+    )
 
 
 def fill_history(url: str) -> None:

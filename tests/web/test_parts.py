@@ -191,6 +191,12 @@ HARMLESS = (
     ('<li><input type="checkbox" checked>x</li>', '<input type="checkbox" checked="" disabled="">'),
     ('<a href="mailto:a@b.example">m</a>', 'href="mailto:a@b.example"'),
     ("<h2>open", "<h3>open</h3>"),
+    ('<h2>A<a href="#user-content-a"> </a></h2>', "<h3>A</h3>"),
+    ('<a id="user-content-a"></a>b', '<a id="user-content-a" rel='),
+    ('<img src="https://x.example/a.png">', '<img alt="" src='),
+    ('<img src="https://x.example/a.png" alt="A">', '<img src="https://x.example/a.png" alt="A"'),
+    ('<p title="<img x">b', "<p>b</p>"),
+    ('<abbr title="<img x">b</abbr>', '<abbr title="&lt;img x">b</abbr>'),
 )
 HARMFUL = (
     ("<script>x()</script>", "script"),
@@ -292,11 +298,18 @@ def test_short_numbers(value: int | None, expected: str) -> None:
 @pytest.mark.parametrize(
     ("days", "expected"),
     [
-        *((-3, "today"), (0, "today"), (1, "1 day ago"), (6, "6 days ago"), (7, "1 week ago")),
+        *(
+            (-3, "just now"),
+            (0, "just now"),
+            (1 / 24, "1 hour ago"),
+            (1, "1 day ago"),
+            (6, "6 days ago"),
+            (7, "1 week ago"),
+        ),
         *((29, "4 weeks ago"), (30, "1 month ago"), (364, "12 months ago"), (800, "2 years ago")),
     ],
 )
-def test_how_long_ago(days: int, expected: str) -> None:
+def test_how_long_ago(days: float, expected: str) -> None:
     assert shown.ago(sample.NOW - days * sample.DAY, sample.NOW) == expected
 
 
