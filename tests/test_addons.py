@@ -57,6 +57,8 @@ def test_the_history_is_beside_the_index(tmp_path) -> None:
         *(("METRICS_PORT", value) for value in ("-1", "65536", "http", None)),
         *(("MONITOR_FAILURE_RATE", value) for value in ("-1", "101", "")),
         ("HEARTBEAT", "0"),
+        *(("API_RATE_LIMIT", value) for value in ("many", "-1", "2.5")),
+        *(("TRUST_PROXY", value) for value in ("True", "-1", "1.5")),
         *(("NPM_ROOT", value) for value in ("npm.example", "ftp://npm.example", "http://", "")),
         *(("GITHUB_API_ROOT", value) for value in ("http://[", "https://a.example:x/")),
         ("GITLAB_API_ROOT", "https://a b"),

@@ -12,7 +12,6 @@ from pyfcrawl.stores.index import Document
 from pyfcrawl.web.overview import person_key
 from pyfcrawl.web.site import Site
 
-_MOST_PEOPLE = 100
 _MOST_PACKAGES = 500
 _LONGEST_NAME = 200
 
@@ -23,12 +22,8 @@ def routes(site: Site) -> list[BaseRoute]:
     async def everybody(request: Request) -> Response:
         profile = site.templates.profile(request)
         overview = await site.catalog.overview(profile)
-        most = sorted(overview.people.items(), key=lambda each: (-len(each[1]), each[0]))
-        people = [
-            (overview.names[key], totals([overview.packages[each] for each in some], now(site)))
-            for key, some in most[:_MOST_PEOPLE]
-        ]
-        context = {"profile": profile, "people": people, "count": len(most)}
+        people = [(name, totals(some, now(site))) for name, some in overview.prolific]
+        context = {"profile": profile, "people": people, "count": len(overview.people)}
         return site.templates.response(request, "people.html", context)
 
     async def person(request: Request) -> Response:

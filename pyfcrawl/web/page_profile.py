@@ -38,5 +38,4 @@ def _drawn(overview: Overview, site: Site) -> dict[str, Any]:
         "growth": growth(overview.added, first, last),
         "released": monthly(overview.released, first, last, "Releases"),
         "health": distribution(overview.scores),
-        "abandoned": overview.abandoned(int(now)),
     }

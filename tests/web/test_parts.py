@@ -346,6 +346,11 @@ def test_an_overview_takes_the_latest_of_each_package() -> None:
     [
         ("pypi", "plone.api[test]>=2; python_version<'3'", "plone.api"),
         ("pypi", "what is this", None),
+        ("pypi", " A_b.c (>=1)", "A_b.c"),
+        ("pypi", "x @ https://files.example/x.whl", "x"),
+        ("pypi", "x", "x"),
+        ("pypi", "x-", None),
+        ("pypi", "", None),
         ("npm", "@plone/volto@^18.0.0", "@plone/volto"),
         ("npm", "react@*", "react"),
         ("npm", "", None),
