@@ -37,6 +37,8 @@ def test_the_history_is_beside_the_index(tmp_path) -> None:
         *((name, "x") for name in ("JSDELIVR_MAX_RPS", "GITHUB_MAX_RPS", "CODEBERG_MAX_RPS")),
         *(("RSS_DEDUP_TTL_NEW", value) for value in ("1.5", "-1", "a day")),
         ("RSS_DEDUP_TTL_UPDATE", "1e3"),
+        *(("API_RATE_LIMIT", value) for value in ("many", "-1", "2.5")),
+        *(("TRUST_PROXY", value) for value in ("True", "-1", "1.5")),
         *(("NPM_ROOT", value) for value in ("npm.example", "ftp://npm.example", "http://", "")),
         *(("GITHUB_API_ROOT", value) for value in ("http://[", "https://a.example:x/")),
         ("GITLAB_API_ROOT", "https://a b"),

@@ -6,6 +6,7 @@ line of it. A handler gets checked parameters and gives a value (which becomes J
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -18,11 +19,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from pyfcrawl.errors import QueryError, UnknownCollectionError
+from pyfcrawl.errors import QueryError, StoreError, UnknownCollectionError
 from pyfcrawl.web.catalog import Catalog
 from pyfcrawl.web.options import SiteOptions
 from pyfcrawl.web.parameters import ParameterError, Parameters, read
 from pyfcrawl.web.rate_limit import RateLimit, client_of
+
+_log = logging.getLogger(__name__)
 
 JSON = "application/json"
 
@@ -69,7 +72,6 @@ class Endpoint:
     media_type: str = JSON
     max_age: int = 60
     limited: bool = True
-    about: str = ""
     group: str = "packages"
 
     @property
@@ -130,6 +132,10 @@ def _answerer(
             return _problem(endpoint, 400, str(error), headers)
         except UnknownCollectionError:
             return _problem(endpoint, 404, "This profile is not crawled yet", headers)
+        except StoreError as error:  # what it says is for who runs the site
+            _log.error("%s %s: %s", request.method, request.url.path, error)
+            told = "The index can't be read right now: try again in a minute"
+            return _problem(endpoint, 503, told, headers | {"Retry-After": "60"})
         headers["Cache-Control"] = f"public, max-age={endpoint.max_age}"
         if not isinstance(found, Response):
             return Response(msgspec.json.encode(found), 200, headers, JSON)

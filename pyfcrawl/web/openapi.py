@@ -114,7 +114,7 @@ def _responses(endpoint: Endpoint) -> Iterable[tuple[str, dict[str, Any]]]:
     if endpoint.limited:
         headers = ["Retry-After", *_LIMITS]
         yield "429", _response("Too much was asked in a minute", _problem(endpoint), headers)
-    yield "503", _response("The index can't be read now", {}, ["Retry-After"])
+    yield "503", _response("The index can't be read now", _problem(endpoint), ["Retry-After"])
 
 
 def _response(text: str, content: dict[str, Any], headers: Sequence[str]) -> dict[str, Any]:

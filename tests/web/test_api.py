@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from starlette.datastructures import QueryParams
 
 from pyfcrawl.core.document import FIELDS
+from pyfcrawl.stores.index import IndexAddress
 from pyfcrawl.web.asked import FIELD_OF, SORTS, Search
 from pyfcrawl.web.endpoints import Endpoint
 from pyfcrawl.web.options import SiteOptions
@@ -226,6 +228,19 @@ def test_only_reading_is_possible(api_site: ApiSite) -> None:
         answer = api_site.get("/api/v1/profiles", method)
         assert answer.status_code == 405
         assert answer.json()["error"] == 405
+
+
+def test_an_index_that_can_not_be_read(api_site: ApiSite, tmp_path: Path) -> None:
+    (tmp_path / "index.db").write_text("no database")
+    site = ApiSite(tmp_path, IndexAddress(f"sqlite:///{tmp_path / 'index.db'}"), api_site.options)
+    answers = site.get_all(
+        ("GET", path) for path in (PACKAGE, "/badge/plone.api", "/feeds/releases.atom")
+    )
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "60"
+        assert str(tmp_path) not in answer.text
+    error(answers[0], 503)
 
 
 # --- headers ----------------------------------------------------------------------------------
