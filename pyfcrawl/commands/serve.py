@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import socket
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -19,6 +20,9 @@ from pyfcrawl.stores.index import IndexAddress
 from pyfcrawl.web.app import create_app
 from pyfcrawl.web.catalog import Catalog
 from pyfcrawl.web.options import SiteOptions
+
+#: Seconds for which a page waits for an index that is away: a crawl has more time.
+_PATIENCE = 10
 
 
 class Command(Frame, ScrapyCommand):
@@ -62,7 +66,7 @@ class Command(Frame, ScrapyCommand):
         catalog = Catalog(
             {each.name: each for each in profiles},
             profiles[0].name,
-            IndexAddress.of(settings),
+            impatient(IndexAddress.of(settings)),
             settings["STATE_URL"],
             settings["HISTORY_URL"],
             overdue_after=limits(settings["OVERDUE_AFTER"]),
@@ -101,6 +105,13 @@ class Command(Frame, ScrapyCommand):
             return select(known, opts.profile_name)
         first = select(known, self._settings["DEFAULT_PROFILE"])
         return [*first, *(each for each in known.values() if each not in first)]
+
+
+def impatient(address: IndexAddress) -> IndexAddress:
+    """The address for readers that wait as long as somebody at a browser would."""
+    return replace(
+        address, wait=min(address.wait, _PATIENCE), timeout=min(address.timeout, _PATIENCE)
+    )
 
 
 def port_number(name: str, value: object) -> int:

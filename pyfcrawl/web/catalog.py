@@ -29,7 +29,8 @@ from pyfcrawl.stores.index import (
 )
 from pyfcrawl.stores.standing import Standing, runs_of, standing
 from pyfcrawl.stores.state import Run, open_state
-from pyfcrawl.web.overview import Dependent, Keeper, Overview
+from pyfcrawl.web.keeper import Keeper
+from pyfcrawl.web.overview import Dependent, Overview
 from pyfcrawl.web.recent import Recent
 
 T = TypeVar("T")

@@ -73,8 +73,9 @@ class Templates:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
-        """A page made of the template; of the default profile unless the context has another."""
-        profile = context.get("profile", self._catalog.default)
+        """A page made of the template, for the profile that the address names, if there is one."""
+        named = self._catalog.profile(request.query_params.get("profile", ""))
+        profile = named or self._catalog.default
         values = {
             "profile": profile,
             "links": self.links(profile),

@@ -8,6 +8,8 @@ import socket
 import httpx
 import pytest
 
+from pyfcrawl.commands.serve import impatient
+from pyfcrawl.stores.index import IndexAddress
 from tests.commands.shell import Shell, document, error_of
 
 
@@ -44,6 +46,12 @@ def test_only_the_profiles_named_are_shown(shell: Shell) -> None:
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
+
+
+def test_pages_wait_less_for_an_index_than_crawls() -> None:
+    address = impatient(IndexAddress("typesense+http://x", "key", timeout=30, wait=300))
+    assert (address.timeout, address.wait, address.api_key) == (10, 10, "key")
+    assert impatient(IndexAddress("sqlite:///x", wait=0, timeout=2)).wait == 0
 
 
 @pytest.mark.parametrize("port", ["x", "-1", "65536", "8e3", "²"])

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+from pathlib import Path
 from urllib.parse import quote_from_bytes
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from pyfcrawl.stores.index import IndexAddress
+from pyfcrawl.web.app import create_app
+from pyfcrawl.web.options import SiteOptions
+from tests.stores.typesense_server import free_port
 from tests.web import sample
-from tests.web.conftest import client_of
+from tests.web.conftest import catalog_of, client_of
 
 
 @pytest.mark.parametrize("address", ["/", "/nowhere", "/static/site.css", "/health-check"])
@@ -60,6 +67,45 @@ def test_errors_are_not_kept(client: TestClient) -> None:
     assert answer.status_code == 404
     assert answer.headers["cache-control"] == "no-store"
     assert "etag" not in answer.headers
+
+
+def test_an_index_that_is_away(tmp_path: Path) -> None:
+    address = IndexAddress(f"typesense+http://127.0.0.1:{free_port()}", "key", 1, 0)
+    away = sample.Stores(address, f"sqlite:///{tmp_path}/s.db", f"sqlite:///{tmp_path}/h.db")
+    with client_of(away) as opened:
+        for path in ("/", "/facets", "/package/pypi/x", "/profile", "/status", "/health-check"):
+            answer = opened.get(path)
+            assert answer.status_code == 503, path
+            assert answer.headers["retry-after"] == "60"
+            assert "127.0.0.1" not in answer.text
+
+
+def test_an_index_that_can_not_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "index.db"
+    address = IndexAddress(f"sqlite:///{path}")
+    broken = sample.Stores(address, f"sqlite:///{tmp_path}/s.db", f"sqlite:///{tmp_path}/h.db")
+    with client_of(broken) as opened:
+        assert opened.get("/health-check").status_code == 200  # it isn't there yet
+        path.write_bytes(b"no database" * 500)
+        answer = opened.get("/?q=x")
+        assert answer.status_code == 503
+        assert str(tmp_path) not in answer.text
+
+
+def test_many_at_once(stores: sample.Stores) -> None:
+    app = create_app(catalog_of(stores), SiteOptions(now=lambda: sample.NOW))
+    paths = ["/?q=form", "/package/pypi/plone.api", "/profile", "/results?q=cal", "/compare?p=x"]
+
+    async def ask() -> list[int]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://site") as asking:
+            calls = (
+                asking.get(f"{paths[n % 5]}&n={n}" if "?" in paths[n % 5] else paths[n % 5])
+                for n in range(400)
+            )
+            return [each.status_code for each in await asyncio.gather(*calls)]
+
+    assert set(asyncio.run(ask())) == {200}
 
 
 def test_only_reading_is_possible(client: TestClient) -> None:

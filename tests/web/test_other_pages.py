@@ -206,3 +206,9 @@ def test_the_first_page_is_small(client: TestClient) -> None:
     sizes = [len(client.get(each).content) for each in files]
     assert len(files) == 4
     assert len(page.answer.content) + sum(sizes) < 100_000
+
+
+def test_an_error_stays_in_the_profile(site: TestClient) -> None:
+    page = Page(site, "/package/pypi/nope?profile=django")
+    assert page.status == 404
+    assert page.link("Search") == "/?profile=django"

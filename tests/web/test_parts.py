@@ -20,9 +20,10 @@ from pyfcrawl.stores.history import CountedDay
 from pyfcrawl.stores.index import CollectionInfo, Document
 from pyfcrawl.web import charts, shown
 from pyfcrawl.web.compatibility import matrix
+from pyfcrawl.web.keeper import Keeper
 from pyfcrawl.web.links import Links
 from pyfcrawl.web.markup import safe_readme
-from pyfcrawl.web.overview import FIELDS, Keeper, month_of, overview, requirement_name
+from pyfcrawl.web.overview import FIELDS, month_of, overview, requirement_name
 from pyfcrawl.web.page_compare import split_reference
 from pyfcrawl.web.recent import Recent
 from pyfcrawl.web.searching import Asked
@@ -395,8 +396,8 @@ def test_an_overview_is_made_anew_when_the_collection_changed(
 ) -> None:
     index, runs = Index(), [1]
     keeper = Keeper(lambda: index, lambda: runs[0])  # type: ignore[arg-type, return-value]
-    monkeypatch.setattr("pyfcrawl.web.overview._LOOK", 0.0)
-    monkeypatch.setattr("pyfcrawl.web.overview._PATIENCE", 0)
+    monkeypatch.setattr("pyfcrawl.web.keeper._LOOK", 0.0)
+    monkeypatch.setattr("pyfcrawl.web.keeper._PATIENCE", 0)
 
     async def ask() -> None:
         first = await keeper.overview("plone")
