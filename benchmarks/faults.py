@@ -38,7 +38,7 @@ UPSTREAM = {"503": 10, "cut": 10, "reset": 10}
 #: What depends on when a document was made.
 TIMELESS = ("health_score", "health_score_breakdown", "health_score_last_calculated")
 
-FULL, SHORT = Size(2500, 125), Size(800, 60, most=5)
+FULL, SHORT = Size(2500, 125), Size(1200, 60, latency=0.2, most=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--trials", type=int, default=12, help="in turns if --index=both")
     parser.add_argument(
-        "--short", action="store_true", help="a third of the projects, one trial, embedded index"
+        "--short", action="store_true", help="half of the projects, one trial, embedded index"
     )
     parser.add_argument("--index", choices=(*INDEXES, "both"), default="both")
     parser.add_argument("--seed", type=int, default=1, help="of the first trial")
