@@ -40,7 +40,6 @@ OURS = ("scrapyd", "schedule", "web")
 OTHERS = {"SCRAPYD_BIND_ADDRESS", "TYPESENSE_DATA_DIR", "TYPESENSE_ENABLE_CORS", "REDISCLI_AUTH"}
 #: What the compose file asks of .env beside settings.
 COMPOSE_OWN = {"REDIS_PASSWORD"}
-#: Settings of rooms that may not be there.
 SECRET = re.compile(r"KEY|PASSWORD|TOKEN|AUTH")
 
 
