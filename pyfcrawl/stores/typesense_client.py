@@ -6,6 +6,7 @@ are short, silent and blind to a server that still loads its data.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import threading
@@ -31,6 +32,8 @@ _CATCHING_UP_DELAY = 1.0
 
 #: A server that answered so many seconds ago has not been restarted since.
 _TRUSTED = 1.0
+#: Deleting an alias that nobody has changes nothing, but is a write like any other.
+_BARRIER = "/aliases/pyfcrawl-has-no-such-alias"
 
 #: Answers that a later try may better: overload, a proxy without its server, a server loading.
 _PASSING = frozenset({0, 408, 425, 429, 500, 502, 503, 504})
@@ -191,11 +194,22 @@ class Connection:
         write to it meanwhile is not waited for: only what its log held at the first look.
         """
         self._send_once("GET", "/health", None, None)
+        if self._answered == -math.inf:
+            self._pass_barrier()
         logged, queued = self._log()
         end = logged
         while queued and logged - queued < end:
             patience.wait(f"{queued} writes are still to be loaded", _CATCHING_UP_DELAY)
             logged, queued = self._log()
+
+    def _pass_barrier(self) -> None:
+        """Write what changes nothing: the server takes writes off its log in their order.
+
+        Right after a start its log may not be in the queue yet, which is empty then.
+        """
+        if self._tells_status:
+            with contextlib.suppress(RequestError, _RefusedKeyError):
+                self._send_once("DELETE", _BARRIER, None, None)
 
     def _log(self) -> tuple[int, int]:
         """Length of the server's log, and how many writes of it are not in its index yet."""

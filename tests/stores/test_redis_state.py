@@ -33,7 +33,7 @@ def fill(state: RedisState) -> None:
     state.advance(KEY, Cursor(9, "s", "e"), {"a": Pending(5, "junk", 100)})
     state.record(Run("pypi", "plone", 1, 2, "finished", {"written": 3}))
     state.remember("k", {"a": {"etag": "x"}})
-    state.remember("k", {"b": [1]}, until=NOW + 1000)
+    state.remember("k", {"b": [1]}, until=NOW + 10**6)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_tens_of_thousands_are_read_in_few_round_trips(
     server = start_redis()
     values = {f"package-{number}": {"etag": "x" * 40} for number in range(40_000)}
     with closing(RedisState(RedisAddress(server.url))) as state, server.client() as client:
-        state.remember("k", values, until=NOW + 1000)
+        state.remember("k", values, until=NOW + 10**6)
         before = client.info("stats")["total_commands_processed"]
         assert state.recall("k") == values
         assert state.recall("k", values) == values

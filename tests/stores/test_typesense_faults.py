@@ -180,7 +180,7 @@ def test_overload_and_loading_pass() -> None:
     server, handler = scripted(*busy, ok(9, 0))
     reader = TypesenseReader(address(server))
     assert reader.aliases() == {}
-    assert len(handler.asked) == len(busy) + 3
+    assert len(handler.asked) == len(busy) + 4
     reader.close()
     server.shutdown()
 
@@ -203,11 +203,12 @@ def ok(logged: int, queued: int) -> tuple[int, str]:
 def test_what_the_log_held_is_waited_for_and_nothing_else(
     looks: list[tuple[int, int]], fitting: str
 ) -> None:
-    server, handler = scripted(ok(0, 0), *(ok(*each) for each in looks), ok(99, 9))
+    server, handler = scripted(ok(0, 0), ok(0, 0), *(ok(*each) for each in looks), ok(99, 9))
     reader = TypesenseReader(address(server))
     assert reader.aliases() == {}
     paths = [path.partition("?")[0] for _, path, _ in handler.asked]
-    assert paths == ["/health", *["/status"] * len(looks), "/aliases"], fitting
+    barrier = "/aliases/pyfcrawl-has-no-such-alias"
+    assert paths == ["/health", barrier, *["/status"] * len(looks), "/aliases"], fitting
     reader.close()
     server.shutdown()
 
