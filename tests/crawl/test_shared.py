@@ -218,7 +218,7 @@ def test_removals_of_all_workers_count_together(tmp_path, redis_place, gone, lef
         crawl = (*CRAWL[:-1], "BATCH_SIZE=4")
         logs(project.start(*crawl), project.start(*crawl))
         for number in range(gone):
-            registry.declassify(f"p{number * 3}")
+            up.registry.declassify(f"p{number * 3}")
         both = [project.start(*crawl) for _ in range(2)]
         said = [each.communicate(timeout=90)[1] for each in both]
         refused = [log for log in said if "30 of 100 packages of plone would be removed" in log]
