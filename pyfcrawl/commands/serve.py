@@ -13,6 +13,7 @@ from scrapy.commands import ScrapyCommand
 from pyfcrawl.addons import check_settings
 from pyfcrawl.commands import output
 from pyfcrawl.commands.frame import Frame, no_words
+from pyfcrawl.commands.metrics import metrics
 from pyfcrawl.core.overdue import limits
 from pyfcrawl.core.profiles import Profile, select
 from pyfcrawl.errors import ConfigurationError
@@ -83,7 +84,7 @@ class Command(Frame, ScrapyCommand):
             if opts.port is None
             else port_number("--port", opts.port)
         )
-        with listening(host, port) as listener:
+        with listening(host, port) as listener, metrics(settings):
             shown = f"[{host}]" if ":" in host else host
             output.show(f"http://{shown}:{listener.getsockname()[1]}/  (Ctrl-C stops it)")
             output.flush()
