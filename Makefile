@@ -38,6 +38,7 @@ quickstart: $(INSTALLED)
 	@echo "  . $(BIN)/activate"
 	@echo "  scrapy search -p $(PROFILE) forms          search them"
 	@echo "  scrapy show -p $(PROFILE) NAME             all that is known of one"
+	@echo "  scrapy serve                               the same as a site"
 	@echo "  scrapy crawl pypi -a profile=$(PROFILE)    index the whole ecosystem"
 	@echo
 	@echo "The last one looks at every project on PyPI once; later runs fetch what changed."

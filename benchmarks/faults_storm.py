@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,16 +23,23 @@ WORKERS = 2
 AWAY = 4.0
 #: Seconds until a worker that ended with an error is started again; until a trial is given up.
 AGAIN, PATIENCE = 1.0, 600.0
+#: Requests answered between two kills, at least.
+PROGRESS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much there is to crawl, how slowly (seconds an answer), seconds between two kills."""
+    """How much there is to crawl, how slowly (seconds an answer), seconds between two kills.
+
+    `most` kills are done, and none before the registry answered some requests since the last one:
+    on a busy machine workers would be killed for ever before they begin.
+    """
 
     projects: int
     matching: int
     latency: float = 0.15
-    kills: tuple[float, float] = (2.0, 7.0)
+    kills: tuple[float, float] = (2.0, 6.0)
+    most: int = 15
 
 
 class Index(Protocol):
@@ -162,10 +169,15 @@ class Crew:
             kill_group(worker.process)
 
 
+#: How to stop something, and how to have it back (False: it doesn't come).
+Outage = tuple[Callable[[], object], Callable[[], object]]
+
+
 @dataclass(slots=True)
 class Storm:
     """What strikes when: kills at random, Redis and the index away once each."""
 
+    up: Upstream
     crew: Crew
     redis: RedisServer
     index: Index
@@ -173,27 +185,43 @@ class Storm:
     size: Size
     kills: int = 0
     outages: int = 0
+    over: bool = False
+    _seen: int = 0
     _due: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
 
     def begin(self) -> None:
         """From the moment that work is under way."""
         self._at(self.chance.uniform(*self.size.kills), self._kill)
-        first, second = self.chance.sample((self.redis, self.index), 2)
-        self._at(self.chance.uniform(1, 3), lambda: self._away(first))
-        self._at(self.chance.uniform(6, 9), lambda: self._away(second))
+        outages = [(self.redis.kill, self.redis.start), (self.index.stop, self.index.resume)]
+        self.chance.shuffle(outages)
+        self._soon_away(outages)
 
     def _at(self, seconds: float, action: Callable[[], None]) -> None:
         self._due.append((time.monotonic() + seconds, action))
 
     def _kill(self) -> None:
-        self.kills += self.crew.kill_one(self.chance)
-        self._at(self.chance.uniform(*self.size.kills), self._kill)
+        requests = self.up.counters["requests"]
+        if requests - self._seen >= PROGRESS and self.kills < self.size.most and not self.over:
+            self._seen = requests
+            self.kills += self.crew.kill_one(self.chance)
+        if not self.over:
+            self._at(self.chance.uniform(*self.size.kills), self._kill)
 
-    def _away(self, server: RedisServer | Index) -> None:
-        server.kill() if isinstance(server, RedisServer) else server.stop()
-        self.outages += 1
-        back = server.start if isinstance(server, RedisServer) else server.resume
-        self._at(AWAY, lambda: None if back() in (None, True) else sys.exit("no Redis any more"))
+    def _soon_away(self, outages: list[Outage]) -> None:
+        if outages:
+            self._at(self.chance.uniform(0.5, 2), lambda: self._away(*outages))
+
+    def _away(self, outage: Outage, *others: Outage) -> None:
+        stop, resume = outage
+        if not self.over:
+            self.outages += 1
+            stop()
+            self._at(AWAY, lambda: self._back(resume, others))
+
+    def _back(self, resume: Callable[[], object], others: Sequence[Outage]) -> None:
+        if resume() is False:
+            sys.exit("a server doesn't start any more")
+        self._soon_away(list(others))
 
     def strike(self) -> None:
         """Do what is due."""
@@ -205,7 +233,7 @@ class Storm:
 
     def pass_over(self) -> None:
         """Wait until what is away is back."""
-        self._due = [each for each in self._due if each[1] != self._kill]
+        self.over = True
         while self._due:
             self.strike()
             time.sleep(0.05)
@@ -215,7 +243,7 @@ def suffer(
     up: Upstream, crew: Crew, redis: RedisServer, index: Index, size: Size, seed: int
 ) -> Storm:
     """Let the storm go over the workers until all have ended well."""
-    storm = Storm(crew, redis, index, Random(seed), size)
+    storm = Storm(up, crew, redis, index, Random(seed), size)
     begun = time.monotonic()
     started = False
     try:

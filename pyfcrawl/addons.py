@@ -15,6 +15,7 @@ from pyfcrawl.errors import ConfigurationError
 
 #: Settings that are numbers, with the least value that makes sense.
 _NUMBERS = {
+    "API_RATE_LIMIT": 0,
     "BATCH_SIZE": 1,
     "BATCH_CONCURRENCY": 1,
     "BATCH_MAX_BODY": 1,
@@ -37,6 +38,7 @@ _NUMBERS = {
     "RSS_DEDUP_TTL_NEW": 0,
     "RSS_DEDUP_TTL_UPDATE": 0,
     "SCHEDULE_JITTER": 0,
+    "TRUST_PROXY": 0,
     "TYPESENSE_TIMEOUT": 0.001,
 }
 #: Those that have an upper end, too.
@@ -48,6 +50,7 @@ _WHOLE = frozenset(
         *("BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS", "METRICS_PORT"),
         "LEASE_ATTEMPTS",
         *("RSS_DEDUP_TTL_NEW", "RSS_DEDUP_TTL_UPDATE", "SCHEDULE_JITTER"),
+        *("API_RATE_LIMIT", "TRUST_PROXY"),
     }
 )
 

@@ -108,6 +108,18 @@ LEASE_ATTEMPTS = 5
 REMOVE_LIMIT = _env("REMOVE_LIMIT", "20")
 ADDONS = {"pyfcrawl.addons.DerivedSettings": 100}
 
+# --- the site (scrapy serve) --------------------------------------------------------------------
+
+#: Where the site listens; 0.0.0.0 for all addresses of the machine.
+SERVE_HOST = _env("SERVE_HOST", "127.0.0.1")
+SERVE_PORT = _env("SERVE_PORT", "8080")
+#: The address people know the site by, for links in feeds and badges; empty: that of each request.
+SITE_URL = _env("SITE_URL", "")
+#: How many proxies of ours are in front, whose X-Forwarded-* headers tell who asks.
+TRUST_PROXY = _env("TRUST_PROXY", "0")
+#: Requests a minute that one client may send to the API; 0: any number.
+API_RATE_LIMIT = _env("API_RATE_LIMIT", "300")
+
 # --- upstream addresses (sources) ---------------------------------------------------------------
 
 #: Root of the package registry: an address under which /simple/ and /pypi/NAME/json answer.

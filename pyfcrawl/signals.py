@@ -29,7 +29,8 @@ index_opened = object()
 run_clean = object()
 
 #: Sent when no visit is under way, and none is to come for now: by the keeper when a run is over,
-#: by a spider that goes on and on after each round. What is held of removals can be judged.
+#: by a spider that goes on and on after each round. What is held of removals can be judged, in a
+#: `shared` run what all workers hold.
 removals_due = object()
 
 #: Sent by the index pipeline when it has: `removed` (names of packages), `left` (collection ->

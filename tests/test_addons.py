@@ -26,6 +26,16 @@ def test_the_settings_as_they_are_can_be_used() -> None:
     check_settings(given())
 
 
+def test_no_port_is_no_metrics() -> None:
+    check_settings(given(METRICS_PORT=""))
+    check_settings(given(METRICS_PORT="9410"))
+
+
+def test_an_age_is_checked_too() -> None:
+    with pytest.raises(ConfigurationError, match="OVERDUE_AFTER=pypi: 'pypi' is no spider"):
+        check_settings(given(OVERDUE_AFTER="pypi"))
+
+
 def test_the_history_is_beside_the_index(tmp_path) -> None:
     settings = given(DATA_DIR=str(tmp_path), HISTORY_URL="")
     derive_settings(settings)
@@ -43,6 +53,12 @@ def test_the_history_is_beside_the_index(tmp_path) -> None:
         *((name, "x") for name in ("JSDELIVR_MAX_RPS", "GITHUB_MAX_RPS", "CODEBERG_MAX_RPS")),
         *(("RSS_DEDUP_TTL_NEW", value) for value in ("1.5", "-1", "a day")),
         ("RSS_DEDUP_TTL_UPDATE", "1e3"),
+        *(("REMOVE_LIMIT", value) for value in ("-1", "100.5", "nan", "inf", "most", "")),
+        *(("METRICS_PORT", value) for value in ("-1", "65536", "http", None)),
+        *(("MONITOR_FAILURE_RATE", value) for value in ("-1", "101", "")),
+        ("HEARTBEAT", "0"),
+        *(("API_RATE_LIMIT", value) for value in ("many", "-1", "2.5")),
+        *(("TRUST_PROXY", value) for value in ("True", "-1", "1.5")),
         *(("NPM_ROOT", value) for value in ("npm.example", "ftp://npm.example", "http://", "")),
         *(("GITHUB_API_ROOT", value) for value in ("http://[", "https://a.example:x/")),
         ("GITLAB_API_ROOT", "https://a b"),

@@ -46,6 +46,10 @@ READING = {
         *("Query", "Filter", "Operator", "SearchResult"),
     },
     "pyfcrawl.stores.state": {"open_state", "StateReader", "Cursor", "Pending", "Run"},
+    "pyfcrawl.stores.history": {"open_history", "HistoryReader", "CountedDay", "Total"},
+    "pyfcrawl.stores.standing": {
+        *("Gap", "GAPS", "gaps_of", "Standing", "standing", "runs_of"),
+    },
 }
 
 #: Pure rooms take what they need as arguments, so these modules mean nothing good there.
@@ -161,15 +165,16 @@ def _clocks(tree: ast.AST, room: str) -> Iterator[str]:
 
 
 def _open_states(tree: ast.AST, room: str) -> Iterator[str]:
-    """Rooms that only read must say so when they open the state."""
+    """Rooms that only read must say so when they open the state or the history."""
     if room in UNBOUND | {"stores"} or "stores" in MAY_IMPORT[room]:
         return
     for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "open_state"):
+        opened = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+        if not isinstance(node, ast.Call) or opened not in ("open_state", "open_history"):
             continue
         flag = {each.arg: each.value for each in node.keywords}.get("readonly")
         if not (isinstance(flag, ast.Constant) and flag.value is True):
-            yield f"line {node.lineno}: {room} opens the state without readonly=True"
+            yield f"line {node.lineno}: {room} calls {opened} without readonly=True"
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -236,6 +241,10 @@ BAD = (
     ("timetable.x", "from pyfcrawl.spiders.pypi import PypiSpider"),
     ("timetable.x", "from pyfcrawl.items import GoneItem"),
     ("timetable.x", "import scrapy"),
+    ("web.x", "from pyfcrawl.stores.history import HistoryStore"),
+    ("web.x", "from pyfcrawl.stores.history import open_history\nopen_history(url)"),
+    ("web.x", "from pyfcrawl.spiders.gaps import Windows"),
+    ("web.x", "import scrapy"),
     ("extensions.x", "import pyfcrawl.settings"),
     ("commands.x", "from pyfcrawl import settings"),
     ("commands.x", "from pyfcrawl.settings import DATA_DIR"),
@@ -274,6 +283,8 @@ GOOD = (
     ("extensions.x", "from pyfcrawl.stores.state import open_state\nopen_state(url)"),
     ("timetable.x", "from pyfcrawl.stores.state import StateStore\nimport time, subprocess"),
     ("commands.x", "from pyfcrawl.stores.state import open_state\nopen_state(url)"),
+    ("web.x", "from pyfcrawl.stores.history import open_history\nopen_history(u, readonly=True)"),
+    ("web.x", "from pyfcrawl.stores.standing import Standing\nimport starlette"),
     ("commands.x", "from pyfcrawl.spiders.pypi import PypiSpider\nimport scrapy"),
     ("commands.x", "from pyfcrawl.addons import place_files"),
     ("settings", "import os\nfrom pyfcrawl import __version__\nhome = os.environ['HOME']"),

@@ -21,6 +21,7 @@ from scrapy.spiderloader import get_spider_loader
 from pyfcrawl.addons import check_settings
 from pyfcrawl.commands import output
 from pyfcrawl.commands.frame import INTERRUPTED, Frame, no_words
+from pyfcrawl.commands.metrics import metrics
 from pyfcrawl.core.profiles import Profile, select
 from pyfcrawl.errors import ConfigurationError, ScheduleError
 from pyfcrawl.stores.state import open_state
@@ -127,7 +128,8 @@ class Command(Frame, ScrapyCommand):
             logging.getLogger(__name__).info(
                 "Timetable of %s, %s", _names(planned), self._settings["SCRAPYD_URL"] or "run here"
             )
-            Timetable(planned, target, marks, time.time, self._sleeping(signals)).run()
+            with metrics(self._settings, {each.job.spider for each in planned}):
+                Timetable(planned, target, marks, time.time, self._sleeping(signals)).run()
             if isinstance(target, LocalCrawls):
                 target.end()
         return INTERRUPTED if signals.caught == signal.SIGINT else 0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import RenderableType
@@ -16,20 +15,15 @@ from scrapy.commands import ScrapyCommand
 
 from pyfcrawl.commands import output
 from pyfcrawl.commands.frame import Frame, Target, no_words
-from pyfcrawl.commands.status_runs import (
-    SourceStanding,
-    run_table,
-    runs_of,
-    source_standings,
-)
+from pyfcrawl.commands.status_runs import run_table
 from pyfcrawl.core.overdue import limits
 from pyfcrawl.core.profiles import select
-from pyfcrawl.spiders.gaps import Gap, gaps_of
-from pyfcrawl.stores.index import CollectionInfo, IndexReader
-from pyfcrawl.stores.state import Cursor, Pending, Run, StateReader, open_state
+from pyfcrawl.stores.index import IndexReader
+from pyfcrawl.stores.standing import Gap, Standing, runs_of, standing
+from pyfcrawl.stores.state import Run, open_state
 
+_RUNS = 5
 _PENDING = 5
-_REGISTRY = "pypi"
 
 
 class Command(Frame, ScrapyCommand):
@@ -73,9 +67,11 @@ class Command(Frame, ScrapyCommand):
         ):
             targets = self._targets(opts, reader)
             after, now = limits(self._settings["OVERDUE_AFTER"]), int(time.time())
-            standings = [standing(each, reader, state, after, now) for each in targets]
-            names = {name for each in standings for name in _names(each.target, each.info)}
-            runs = runs_of(names, state, now)
+            standings = [
+                standing(each.collection, each.profile, reader, state, after, now)
+                for each in targets
+            ]
+            runs = runs_of(standings, state, _RUNS, now)
         if opts.json:
             output.show_json(_as_json(standings, runs), indent=2)
             return 0
@@ -103,62 +99,12 @@ class Command(Frame, ScrapyCommand):
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a collection stands; `valid` tells whether its cursor still vouches for it."""
-
-    target: Target
-    info: CollectionInfo | None
-    cursor: Cursor | None
-    valid: bool
-    pending: dict[str, Pending]
-    gaps: list[Gap]
-    sources: list[SourceStanding]
-
-    @property
-    def behind(self) -> int:
-        """Serials between the cursor and the newest known."""
-        return max(0, self.cursor.newest - self.cursor.serial) if self.cursor else 0
-
-
-def standing(
-    target: Target, reader: IndexReader, state: StateReader, after: Mapping[str, int], now: int
-) -> Standing:
-    """How the collection stands at `now`, from the index and the state.
-
-    `after` says when its sources are overdue, see pyfcrawl.core.overdue.
-    """
-    info = reader.collection(target.collection)
-    key = f"{_REGISTRY}/{target.collection}"
-    cursor = state.cursor(key)
-    if info and cursor is None and info.name != target.collection:  # an alias
-        cursor = state.cursor(f"{_REGISTRY}/{info.name}")
-        key = f"{_REGISTRY}/{info.name}" if cursor else key
-    valid = bool(info and cursor and _vouches(cursor, info, target))
-    names = _names(target, info)
-    gaps = list(gaps_of(state, names).values())
-    found = source_standings(state, names, after, now)
-    return Standing(target, info, cursor, valid, state.pending(key), gaps, found)
-
-
-def _vouches(cursor: Cursor, info: CollectionInfo, target: Target) -> bool:
-    """Whether the cursor was kept for this collection and the classifiers of today."""
-    fingerprint, _, rest = cursor.scope.partition(":")
-    same = target.profile is None or fingerprint == target.profile.fingerprint()
-    return same and rest.partition(":")[0] == info.generation
-
-
-def _names(target: Target, info: CollectionInfo | None) -> set[str]:
-    """By which names runs may know the collection."""
-    return {target.collection} | ({info.name} if info else set())
-
-
 def _as_json(standings: list[Standing], runs: list[Run]) -> dict[str, Any]:
     return {
         "collections": [
             {
-                "profile": each.target.profile.name if each.target.profile else None,
-                "collection": each.info.name if each.info else each.target.collection,
+                "profile": each.profile.name if each.profile else None,
+                "collection": each.info.name if each.info else each.collection,
                 "crawled": each.info is not None,
                 "documents": each.info.documents if each.info else 0,
                 "packages": each.info.packages if each.info else 0,
@@ -176,12 +122,15 @@ def _as_json(standings: list[Standing], runs: list[Run]) -> dict[str, Any]:
 
 
 def _described(each: Standing, most: int | None) -> list[RenderableType]:
-    profile = each.target.profile
-    title = Text(profile.name if profile else each.target.collection, "bold")
+    profile = each.profile
+    title = Text(profile.name if profile else each.collection, "bold")
     if profile and profile.title != profile.name:
         title.append(f"  {output.plain(profile.title)}", "not bold")
     if each.info is None:
-        return [title, _lines(("", f"not crawled yet; run: {each.target.remedy}"))]
+        return [
+            title,
+            _lines(("", f"not crawled yet; run: {Target(each.collection, each.profile).remedy}")),
+        ]
     size = (
         f"{output.count(each.info.packages, 'package')}, "
         f"{output.count(each.info.documents, 'document')}"

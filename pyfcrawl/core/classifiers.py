@@ -70,6 +70,19 @@ def nearest(classifier: str) -> str | None:
     return by_lower_case[found[0]] if found else None
 
 
+def framework_named(name: str) -> str | None:
+    """A known framework as classifiers write it, by its name in any case and with any separators.
+
+    Python counts as one. None for what nobody knows.
+    """
+    return _frameworks().get(bare(name))
+
+
+def bare(name: str) -> str:
+    """A framework's name without what people spell differently: case and separators."""
+    return re.sub(r"[\s._-]+", "", name.lower())
+
+
 def unknown(classifiers: Iterable[str]) -> list[tuple[str, str | None]]:
     """Those classifiers that are not known, each once, as given, with the nearest known one.
 
@@ -96,6 +109,14 @@ def _labels(pairs: Iterable[Segments]) -> list[str]:
     }
     in_order = sorted(sound, key=lambda pair: (pair[0], sort_key(pair[1]), pair[1]))
     return [f"{name} {version}" for name, version in in_order]
+
+
+@cache
+def _frameworks() -> dict[str, str]:
+    paths = [_segments(each) for each in _known()]
+    names = {path[-1] for path in paths if path[0] == "Framework" and len(path) > 1}
+    named = {name for name in names if not _VERSION.fullmatch(name)}
+    return {bare(name): name for name in sorted({*named, _PYTHON[1]})}
 
 
 @cache

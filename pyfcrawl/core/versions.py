@@ -15,7 +15,7 @@ for the reader. (It also sorts by the first 2,000 characters only; real versions
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from packaging.version import Version
@@ -41,6 +41,31 @@ def sort_key(version: str) -> str:
     """
     parsed = _parsed(version)
     return _invalid_key(version) if parsed is None else _valid_key(parsed)
+
+
+def natural_key(version: str, registry: str = "pypi") -> str:
+    """Text that sorts as people count versions: 2.9 before 2.10, 2.0rc1 just before 2.0."""
+    key: str = version_fields(version, registry)["version_sortable"]
+    return key[1:]  # without the digit that sets pre-releases apart
+
+
+def majors(releases: Iterable[tuple[str, int]], registry: str = "pypi") -> set[str]:
+    """Which of a package's releases (version, when uploaded) were major ones.
+
+    Those are stable, and the first with a new first number of 1 or more: 2.0 after 1.9, or 2.1 if
+    there was no 2.0, but not 1.10 and not a 1.9.1 after 2.0. A later PEP 440 epoch counts as new.
+    """
+    found: set[str] = set()
+    highest = ""
+    for version, _ in sorted(releases, key=lambda each: (each[1], natural_key(each[0], registry))):
+        fields = version_fields(version, registry)
+        if fields["version_is_prerelease"] is not False:
+            continue
+        leading = fields["version_sortable"].split(".")[1]  # with the epoch, if there is one
+        if leading > highest and fields["version_major"] != 0:
+            found.add(version)
+        highest = max(highest, leading)
+    return found
 
 
 def version_fields(version: str, registry: str = "pypi") -> dict[str, Any]:

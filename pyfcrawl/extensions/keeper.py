@@ -233,10 +233,13 @@ class Keeper:
     def spider_idle(self) -> None:
         """Nothing is left to do: say so, and whether all of it went well."""
         if self._plan.scopes and self._state is not None and not self._ledger.open:
-            self._crawler.signals.send_catch_log(signals.removals_due)
+            self._judge_removals()
         bad = sum(self._stats.get_value(f"pyfcrawl/{name}", 0) for name in ("failed", "refused"))
         if self._plan.scopes and not (self._ledger.open or bad or self._stats.get_value(_ERROR)):
             self._crawler.signals.send_catch_log(signals.run_clean)
+
+    def _judge_removals(self) -> None:
+        self._crawler.signals.send_catch_log(signals.removals_due)
 
     def spider_closed(self, spider: Spider, reason: str) -> None:
         """Close the account: a run that ended vouches for its listing."""

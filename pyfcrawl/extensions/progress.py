@@ -15,7 +15,7 @@ from scrapy.utils.asyncio import create_looping_call
 from scrapy.utils.log import get_scrapy_root_handler
 
 from pyfcrawl.extensions.counts import requests
-from pyfcrawl.signals import run_planned
+from pyfcrawl.signals import run_joined, run_planned
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +39,18 @@ class ProgressReport:
         interval = crawler.settings.getfloat("PROGRESS_INTERVAL")
         report = cls(crawler, interval, Console(file=sys.stderr))
         crawler.signals.connect(report.run_planned, run_planned)
+        crawler.signals.connect(report.run_joined, run_joined)
         crawler.signals.connect(report.spider_closed, signals.spider_closed)
         return report
 
     def run_planned(self) -> None:
         """Begin to report."""
-        logger.info("To visit: %d projects", self._value("planned"))
+        all_of_us = ", by all workers of this run" if self._shared else ""
+        logger.info("To visit: %d projects%s", self._value("planned"), all_of_us)
+        self.run_joined()
+
+    def run_joined(self) -> None:
+        """Begin to report on a share of a run that another worker planned."""
         self._started = time.monotonic()
         if self._console.is_terminal:
             self._show_bar()
@@ -53,14 +59,14 @@ class ProgressReport:
 
     def _show_bar(self) -> None:
         self._bar = Progress(
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f} projects"),
+            TextColumn("{task.fields[so_far]}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[rest]}"),
             TimeRemainingColumn(),
             console=self._console,
             redirect_stdout=False,
         )
-        self._task = self._bar.add_task("visit", total=self._value("planned"), rest="")
+        self._task = self._bar.add_task("visit", **self._state(), rest="")
         self._bar.start()
         self._log_to(sys.stderr)  # now rich's own, which prints above the line
 
@@ -72,13 +78,26 @@ class ProgressReport:
             handler.setStream(stream)
 
     def _tick(self) -> None:
-        visited, rest = self._visited(), self._rest()
         if self._bar is not None:
-            planned = self._value("planned")  # a run that polls finds more and more
-            self._bar.update(self._task, completed=visited, total=planned, rest=rest)
+            self._bar.update(self._task, **self._state(), rest=self._rest())
         else:
-            planned = self._value("planned")
-            logger.info("%d of %d projects, %s%s", visited, planned, rest, self._left())
+            logger.info("%s, %s%s", self._so_far(" of "), self._rest(), self._left())
+
+    @property
+    def _shared(self) -> bool:
+        """Whether other workers may have a part in the run, so that nobody here knows it all."""
+        share = getattr(self._crawler.spider, "share", None)
+        return share is not None and bool(share.divided)
+
+    def _state(self) -> dict[str, Any]:
+        # A run that polls finds more and more.
+        total = None if self._shared else self._value("planned")
+        return {"completed": self._visited(), "total": total, "so_far": self._so_far("/")}
+
+    def _so_far(self, of: str) -> str:
+        if self._shared:
+            return f"{self._visited():,} projects by this worker"
+        return f"{self._visited():,}{of}{self._value('planned'):,} projects"
 
     def _visited(self) -> int:
         return self._value("visited") + self._value("failed")
@@ -93,6 +112,8 @@ class ProgressReport:
         return self._visited() / max(time.monotonic() - self._started, 0.001)
 
     def _left(self) -> str:
+        if self._shared:
+            return ""
         rate = self._rate()
         left = (self._value("planned") - self._visited()) / rate if rate else 0
         return f", {left:,.0f} s left" if left > 0 else ""
@@ -102,7 +123,7 @@ class ProgressReport:
         if self._loop is not None and self._loop.running:
             self._loop.stop()
         if self._bar is not None:
-            self._bar.update(self._task, completed=self._visited(), rest=self._rest())
+            self._bar.update(self._task, **self._state(), rest=self._rest())
             self._bar.stop()
             self._log_to(sys.stderr)
         logger.info("Summary (%s): %s", reason, self._summary())

@@ -10,6 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import MISSING, fields, replace
 from typing import Any
 from uuid import uuid4
@@ -79,7 +80,8 @@ class RunRecord:
     def _open(self, spider: Spider) -> None:
         self._run = _begun(self._run, spider)
         try:
-            self._state = open_state(self._state_url)
+            # A sign of life is worth no waiting, and this is the crawl's own thread.
+            self._state = open_state(self._state_url, patient=False)
             known = sorted(sources(self._state), key=lambda each: each.ended)
             last = {each.collection: each.documents for each in known}
             self._stats.set_value("pyfcrawl/documents_last", last)
@@ -103,11 +105,12 @@ class RunRecord:
             self._open(spider)
         if self._state is None:
             return
+        self._state.close()
         run = self._ended(reason)
         try:
-            documents = self._stats.get_value("pyfcrawl/documents", {})
-            ended(self._state, run, self._by_collection(), documents, self._is_well(run))
-            self._state.close()
+            with closing(open_state(self._state_url)) as state:
+                documents = self._stats.get_value("pyfcrawl/documents", {})
+                ended(state, run, self._by_collection(), documents, self._is_well(run))
         except PyfcrawlError as error:
             if not self._stats.get_value("pyfcrawl/error"):
                 self._stats.set_value("pyfcrawl/error", str(error))

@@ -28,6 +28,7 @@ class SharedKeeper(Keeper):
         super().__init__(crawler, state_url)
         self._unsaved: list[str] = []
         self._saving: asyncio.Task[None] | None = None
+        self._ended = False
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> SharedKeeper:
@@ -91,11 +92,19 @@ class SharedKeeper(Keeper):
         if not self._divided:
             super()._vouch()
 
+    def _judge_removals(self) -> None:
+        """By whoever ended the run: what all its workers hold counts together."""
+        if not self._divided:
+            super()._judge_removals()
+        elif self._ended:
+            self._crawler.signals.send_catch_log(signals.removals_due, shared=True)
+
     async def run_ended(self, plan: Plan, lost: Mapping[str, str]) -> None:
         """All of the run is done: cursors move. Raises StoreError when they can't."""
         await self.account_due()
         await asyncio.to_thread(self._move, plan, lost)
         self._forget_settled(plan)
+        self._ended = True
 
     def _move(self, plan: Plan, lost: Mapping[str, str]) -> None:
         if self._state is None:

@@ -48,24 +48,26 @@ class Held:
 
     def hold(self, writer: IndexWriter, items: Sequence[GoneItem]) -> None:
         """Note packages to be removed; blocks, and is durable. Raises StoreError."""
-        if not items:
-            return
+        if items:
+            self._account(writer).hold(items)
+
+    def _account(self, writer: IndexWriter) -> Removals:
         if self._removals is None:
             assert self._crawler.stats is not None
             run = self._crawler.stats.get_value("pyfcrawl/run", "")
             self._removals = Removals(open_state(self._state_url), writer, run, self._limit)
-        self._removals.hold(items)
+        return self._removals
 
-    def due(self) -> None:
-        """All that was begun is done: judge what is held."""
-        if self._removals is not None:
-            self._judging = asyncio.ensure_future(self._judge(self._removals, self._judging))
+    def due(self, writer: IndexWriter, shared: bool) -> None:
+        """All that was begun is done: judge what is held, by all workers if it is `shared`."""
+        if self._removals is not None or shared:
+            self._judging = asyncio.ensure_future(self._judge(writer, self._judging))
 
-    async def _judge(self, removals: Removals, before: asyncio.Task[None] | None) -> None:
+    async def _judge(self, writer: IndexWriter, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await before
         try:
-            verdict = await self._in_thread(removals.carry_out, list(self._serving.profiles))
+            verdict = await self._in_thread(self._carry_out, writer)
         except PyfcrawlError as error:
             self._stop(error)  # what is held is pending, and stays so
         else:
@@ -83,6 +85,9 @@ class Held:
             if self._refused.get(collection) != line:
                 logger.error("%s", line)
             self._refused[collection] = line
+
+    def _carry_out(self, writer: IndexWriter) -> Verdict:
+        return self._account(writer).carry_out(list(self._serving.profiles))
 
     async def settled(self) -> str:
         """Wait until all is judged; what to tell of removals that were too many, "" without."""

@@ -102,9 +102,10 @@ class IndexPipeline:
         """All that was planned is done and nothing failed."""
         self._clean = True
 
-    def removals_due(self) -> None:
+    def removals_due(self, shared: bool = False) -> None:
         """All that was begun is done: what is held can be judged."""
-        self._held.due()
+        if self._writer is not None:
+            self._held.due(self._writer, shared)
 
     async def open_spider(self) -> None:
         """Open the index and make the collections of the run. Raises CloseSpider."""

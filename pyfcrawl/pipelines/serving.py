@@ -85,9 +85,8 @@ class Serving:
     def confirmed(self, collection: str, spider: str, further: str = "") -> str:
         """What to do when so many removals are right."""
         profile = self.profiles.get(collection)
-        command = f"scrapy crawl {spider} -a profile={profile.name}" if profile else "the same"
-        if profile and profile.name != collection:
-            command += f" -a target={collection}"
-        if self._on_the_spot:
-            command = "the same"
-        return f"if it is right run {command}{further} -a confirm_removals=yes"
+        if profile is None or self._on_the_spot:
+            return "if it is right run the same with -a confirm_removals=yes"
+        target = "" if profile.name == collection else f" -a target={collection}"
+        command = f"scrapy crawl {spider} -a profile={profile.name}{target}{further}"
+        return f"if it is right run {command} -a confirm_removals=yes"

@@ -55,7 +55,7 @@ for _, id in ipairs(left) do
 end
 redis.call('DEL', waiting, delayed)
 local requests, projects = unpack(redis.call('HMGET', run, 'requests', 'projects'))
-if requests then
+if requests and tonumber(requests) > 0 then
   local kept = redis.call('SCARD', seen)
   redis.call('HSET', run, 'requests', kept, 'projects', math.floor(projects * kept / requests))
 end

@@ -6,55 +6,16 @@ looked at the whole listing, which holds what was missed. `scrapy status` shows 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
 from typing import Any
 
 from pyfcrawl.sources.rss import Feed
 from pyfcrawl.spiders.selection import Selection
+from pyfcrawl.stores.standing import Gap
 from pyfcrawl.stores.state import StateReader
 
-#: Kinds of the state's memory: gaps, and what was seen of the feeds last.
-GAPS = "gaps"
+#: Kind of the state's memory: what was seen of the feeds last.
 POLLS = "rss/poll"
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """What a collection may have missed of a feed: all published between two moments.
-
-    `since` is the newest entry of the poll before, `until` the oldest of that at `noted`; all
-    Unix seconds.
-    """
-
-    collection: str
-    feed: str
-    since: int
-    until: int
-    noted: int
-
-    @property
-    def key(self) -> str:
-        """Under which it is noted; another for each, so that a later one is not settled with it."""
-        return f"{self.collection}/{self.feed}/{self.until}"
-
-    @property
-    def note(self) -> dict[str, Any]:
-        """The gap as JSON values."""
-        return asdict(self)
-
-
-def gaps_of(state: StateReader, collections: Collection[str]) -> dict[str, Gap]:
-    """The gaps noted for these collections by their keys, oldest first."""
-    found: dict[str, Gap] = {}
-    for key, value in state.recall(GAPS).items():
-        try:
-            gap = Gap(**value)
-        except TypeError:  # noted by another version
-            continue
-        if gap.collection in collections:
-            found[key] = gap
-    return dict(sorted(found.items(), key=lambda each: (each[1].since, each[0])))
 
 
 class Windows:

@@ -30,13 +30,13 @@ from pyfcrawl.core.names import normalized
 from pyfcrawl.core.profiles import load_profiles
 from pyfcrawl.errors import PyfcrawlError, SourceError
 from pyfcrawl.sources import pypi
-from pyfcrawl.spiders.gaps import GAPS, gaps_of
 from pyfcrawl.spiders.listing import listing_request, read_listing, unlisted
 from pyfcrawl.spiders.pypi_arguments import Arguments, parse
 from pyfcrawl.spiders.selection import REGISTRY
 from pyfcrawl.spiders.visiting import Visiting
 from pyfcrawl.spiders.worklist import Worklist
 from pyfcrawl.stores.index import IndexAddress
+from pyfcrawl.stores.standing import GAPS, gaps_of
 from pyfcrawl.stores.state import StateReader
 
 _PART = 100  # projects that one part of the plan holds when batches are turned off

@@ -25,11 +25,12 @@ from pyfcrawl.errors import ConfigurationError, PyfcrawlError, SourceError
 from pyfcrawl.sources import pypi, rss
 from pyfcrawl.sources.rss import Entry, Feed
 from pyfcrawl.spiders.feeds import ReadingFeeds
-from pyfcrawl.spiders.gaps import GAPS, POLLS, Gap, Windows, gaps_of
+from pyfcrawl.spiders.gaps import POLLS, Windows
 from pyfcrawl.spiders.news import NEW, UPDATE, News, kind_of, mark, marked
 from pyfcrawl.spiders.rss_arguments import Arguments, parse
 from pyfcrawl.spiders.visiting import Visiting
 from pyfcrawl.stores.index import IndexAddress
+from pyfcrawl.stores.standing import GAPS, Gap, gaps_of
 from pyfcrawl.stores.state import StateReader
 
 #: Kind of mark -> the setting that says how long it lasts, in seconds.

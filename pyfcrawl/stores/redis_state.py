@@ -15,7 +15,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import islice
 from typing import Any, TypeVar, cast
@@ -110,7 +110,7 @@ class RedisState:
         self._expire = self._client.register_script(_EXPIRE)
         self._call(self._client.ping)
 
-    def _call(self, work: Any) -> Any:
+    def _call(self, work: Callable[[], Any]) -> Any:
         if self._closed:
             raise StoreError(f"the state in {self._address} was closed; open it again")
         return self._patience.call(work)

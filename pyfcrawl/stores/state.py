@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -147,17 +147,19 @@ ON CONFLICT (key, name) DO UPDATE SET
 _KEPT_RUNS = 100
 
 
-def open_state(url: str, readonly: bool = False) -> StateStore:
+def open_state(url: str, readonly: bool = False, patient: bool = True) -> StateStore:
     """The state store behind `url`, e.g. `sqlite:////var/lib/pyfcrawl/state.db`.
 
-    Or `redis://...`, whose query may hold `prefix`, `wait` and `timeout`. Raises
-    ConfigurationError for an unknown scheme, StoreError when it can't be opened.
+    Or `redis://...`, whose query may hold `prefix`, `wait` and `timeout`; who is not `patient`
+    doesn't wait for one that is away. Raises ConfigurationError for an unknown scheme, StoreError
+    when it can't be opened.
     """
     if url.startswith(("redis://", "rediss://", "unix://")):
         from pyfcrawl.stores.redis_client import RedisAddress
         from pyfcrawl.stores.redis_state import RedisState
 
-        return RedisState(RedisAddress.parse(url), readonly)
+        address = RedisAddress.parse(url)
+        return RedisState(address if patient else replace(address, wait=0), readonly)
     scheme, _, path = url.partition(":///")
     if scheme != "sqlite" or not path:
         raise ConfigurationError(

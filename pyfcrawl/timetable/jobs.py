@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 
 from pyfcrawl.errors import ConfigurationError
 
+#: A setting of every job: who started it, for the record of its run.
+STARTED_BY = "RUN_BY=schedule"
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

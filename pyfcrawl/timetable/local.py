@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyfcrawl.errors import ScheduleError
-from pyfcrawl.timetable.jobs import Job
+from pyfcrawl.timetable.jobs import STARTED_BY, Job
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,9 @@ class LocalCrawls:
         arguments = [f"-a{name}={value}" for name, value in job.arguments.items()]
         # Several crawls write to one log, so each line says whose it is.
         log_format = self._log_format.replace("%(name)s", f"[{job.name}] %(name)s")
-        settings = ("-s", f"LOG_FORMAT={log_format}", *self._options)
+        # Of the one METRICS_PORT the timetable itself makes use, for all crawls.
+        own = ("-s", f"LOG_FORMAT={log_format}", "-s", STARTED_BY, "-s", "METRICS_PORT=0")
+        settings = (*own, *self._options)
         return [sys.executable, "-m", "scrapy", "crawl", job.spider, *arguments, *settings]
 
     def look(self) -> None:

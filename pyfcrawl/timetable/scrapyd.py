@@ -8,10 +8,11 @@ from typing import Any
 import httpx
 
 from pyfcrawl.errors import ScheduleError
-from pyfcrawl.timetable.jobs import Job
+from pyfcrawl.timetable.jobs import STARTED_BY, Job
 
-#: Seconds to connect, and for an answer: scrapyd checks a job before it takes it.
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+#: Seconds to connect, and for an answer: scrapyd checks a job before it takes it, which is a second
+#: of work on a machine that may be busy with crawls.
+_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 
 
 class ScrapydServer:
@@ -35,7 +36,7 @@ class ScrapydServer:
         if any(each.get("spider") == job.spider for each in ahead):
             return False
         fields = {"project": self._project, "spider": job.spider, "jobid": job_id}
-        self._ask("POST", "schedule.json", {**fields, **job.arguments})
+        self._ask("POST", "schedule.json", {**fields, **job.arguments, "setting": STARTED_BY})
         return True
 
     def look(self) -> None:
@@ -71,4 +72,6 @@ def _listed(jobs: dict[str, Any], state: str) -> list[dict[str, Any]]:
 
 def _message(answer: Any) -> str:
     message = answer.get("message") if isinstance(answer, dict) else None
-    return " ".join(itertools.islice(str(message or "nothing to be understood").split(), 60))
+    text = " ".join(itertools.islice(str(message or "nothing to be understood").split(), 60))
+    missing = text.startswith("project '") and text.endswith("' not found")
+    return f"{text}; deploy it with scrapyd-deploy, or correct SCRAPYD_PROJECT" if missing else text

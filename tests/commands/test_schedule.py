@@ -97,6 +97,7 @@ def test_once_carries_a_job_out(up: Upstream, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "[sync] pyfcrawl" in done.stderr
     assert len(project.releases()) == 36
+    assert project.status()["runs"][0]["by"] == "schedule"
 
 
 def test_once_tells_how_the_crawl_ended(tmp_path: Path) -> None:

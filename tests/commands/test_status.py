@@ -1,10 +1,13 @@
 """`scrapy status`: before, between and after crawls."""
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from pyfcrawl.core.profiles import load_profiles
-from pyfcrawl.spiders.gaps import Gap
+from pyfcrawl.stores.runs import ended, sign_of_life
+from pyfcrawl.stores.standing import Gap
 from pyfcrawl.stores.state import Cursor, Pending, Run
 from tests.commands.shell import NOW, PROJECT, Shell, document, error_of
 
@@ -127,3 +130,61 @@ def test_a_collection_by_its_alias(shell: Shell) -> None:
 def test_unknown_profile_and_collection(filled: Shell) -> None:
     assert "known: plone, django" in error_of(filled("status", "-p", "plonk"))
     assert "there are: plone" in error_of(filled("status", "-t", "plonk"))
+
+
+def ran(shell: Shell, spider: str, ago: int, **how: object) -> None:
+    """As after a run that ended so many seconds ago."""
+    now = int(time.time())
+    run = Run(spider, "plone", now - ago - 5, now - ago, "finished", {"visited": 3}, id=spider)
+    with shell.state() as state:
+        ended(
+            state, replace(run, **how), {"plone": [f"{spider}/plone"]}, {}, well="error" not in how
+        )
+
+
+def test_says_which_sources_are_overdue(shell: Shell) -> None:
+    crawled(shell)
+    ran(shell, "pypi", 4 * 3600)
+    ran(shell, "npm", 3600)
+    ran(shell, "github", 60, error="no token")
+    ran(shell, "rss", 7 * 86_400)
+    result = shell("status", "-p", "plone")
+    assert result.returncode == 0
+    assert "pypi OVERDUE: no good run for 4 h (limit 3 h)" in result.stdout
+    assert "npm 1 h ago" in result.stdout
+    assert "github 1 min ago, not well" in result.stdout
+    assert "rss 7 d ago" in result.stdout
+    assert "github: no token" in result.stdout
+    (shown,) = json.loads(shell("status", "-p", "plone", "--json").stdout)["collections"]
+    late = {each["spider"]: each["overdue"] for each in shown["sources"]}
+    assert late == {"github": False, "npm": False, "pypi": True, "rss": False}
+    assert "OVERDUE" not in shell("status", "-p", "plone", OVERDUE_AFTER="pypi=1d").stdout
+    assert "OVERDUE" not in shell("status", "-p", "django").stdout
+
+
+def test_an_age_that_is_none_is_told(shell: Shell) -> None:
+    assert error_of(shell("status", OVERDUE_AFTER="pypi=soon")).startswith("error: OVERDUE_AFTER=")
+
+
+def test_runs_under_way_and_runs_that_died(shell: Shell) -> None:
+    crawled(shell)
+    now = int(time.time())
+    run = Run("pypi", "plone", now - 100, 0, "", id="a", host="box\x1b[1m", pid=4242)
+    with shell.state() as state:
+        sign_of_life(state, run, now, every=30)
+        sign_of_life(state, replace(run, id="b", started=now - 500), now - 400, every=30)
+    out = shell("status", "-p", "plone").stdout
+    rows = [line.split()[-1] for line in out.splitlines() if "  pypi  " in line]
+    assert rows == ["running", "died", "shutdown"]
+    assert "process 4242 on box[1m, last seen" in out
+    assert "monitor" not in out
+
+
+def test_what_went_wrong_is_told_once(shell: Shell) -> None:
+    crawled(shell)
+    found = ["EndedClean: it ended with an error", "FailureRate: 9 of 9 projects failed"]
+    ran(shell, "pypi", 60, error="9 of 9", monitors=found)
+    out = shell("status", "-p", "plone").stdout
+    assert "pypi: 9 of 9" in out
+    assert "monitor FailureRate: 9 of 9 projects failed" in out
+    assert "EndedClean" not in out

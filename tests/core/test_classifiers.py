@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from trove_classifiers import deprecated_classifiers, sorted_classifiers
 
 from pyfcrawl.core.classifiers import (
+    framework_named,
     framework_versions,
     matches,
     nearest,
@@ -156,3 +157,14 @@ def test_the_list_of_known_ones_is_loaded_only_when_asked_for():
     code = "import sys, pyfcrawl.core.classifiers; print('trove_classifiers' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *[("plone", "Plone"), ("DJANGO-cms", "Django CMS"), ("python", "Python")],
+        *[("nope", None), ("6.1", None), ("", None)],
+    ],
+)
+def test_a_framework_by_any_spelling(name: str, expected: str | None) -> None:
+    assert framework_named(name) == expected

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 
 from pyfcrawl.core.document import problem_with_fields
-from pyfcrawl.core.versions import latest, sort_key, version_fields
+from pyfcrawl.core.versions import latest, majors, natural_key, sort_key, version_fields
 
 NUMBERS = st.one_of(
     st.integers(0, 3),
@@ -246,3 +246,32 @@ def test_latest_is_what_packaging_puts_first(releases):
     rank = {each: (not yanked, *expected(each)) for each, yanked in releases.items()}
     assert rank[chosen] == max(rank.values())
     assert latest(dict(reversed(releases.items()))) == chosen
+
+
+def test_natural_order_is_that_of_people() -> None:
+    order = ["junk", "0.9", "1.0.dev1", "1.0a2", "1.0", "1.0.post1", "2.1", "2.9", "2.10", "2.10.1"]
+    keys = [natural_key(each) for each in order]
+    assert keys == sorted(keys)
+    npm = ["1.0.0-alpha.2", "1.0.0-alpha.10", "1.0.0", "1.9.0", "1.10.0"]
+    keys = [natural_key(each, "npm") for each in npm]
+    assert keys == sorted(set(keys))
+
+
+@pytest.mark.parametrize(
+    ("released", "major"),
+    [
+        (["0.1", "0.2", "1.0a1", "1.0", "1.1", "2.0rc1", "2.0", "1.1.1"], {"1.0", "2.0"}),
+        (["1.0", "2.1", "2.0.1", "10.0", "9.0"], {"1.0", "2.1", "10.0"}),
+        (["2024.1", "2024.2", "1!1.0", "1!1.1", "1!2.0"], {"2024.1", "1!1.0", "1!2.0"}),
+        (["junk", "0.9", "0.10"], set()),
+        ([], set()),
+    ],
+)
+def test_major_releases(released: list[str], major: set[str]) -> None:
+    given = [(version, number) for number, version in enumerate(released)]
+    assert majors(given) == majors(given[::-1]) == major
+
+
+def test_major_releases_of_npm() -> None:
+    given = [("1.0.0-rc.1", 1), ("1.0.0", 2), ("1.2.0", 3), ("2.0.0", 4)]
+    assert majors(given, "npm") == {"1.0.0", "2.0.0"}

@@ -24,6 +24,18 @@ def test_a_log_gets_a_line_now_and_then(tmp_path: Path):
     assert "'description'" not in log  # the story, not the items
 
 
+def test_workers_of_one_run_each_tell_of_their_share(tmp_path: Path, redis_place):
+    with Upstream(Registry(Generated(600, 10, releases=2)), latency=0.1) as up:
+        project = Project(tmp_path, up.root, **redis_place.settings(), BATCH_CONCURRENCY="8")
+        crawl = ("crawl", "pypi", "-a", "profile=plone", "-s", "BATCH_SIZE=20")
+        workers = [project.start(*crawl, "-s", "PROGRESS_INTERVAL=0.3") for _ in range(2)]
+        logs = [worker.communicate(timeout=120)[1] for worker in workers]
+    for log in logs:
+        assert len([line for line in log.splitlines() if "projects by this worker, " in line]) >= 2
+        assert "s left" not in log
+    assert sum("To visit: 600 projects, by all workers of this run" in log for log in logs) == 1
+
+
 def test_a_terminal_gets_a_live_line_and_the_log_above_it(tmp_path: Path):
     with Upstream(Registry(Generated(600, 10, releases=2)), latency=0.05) as up:
         project = Project(tmp_path, up.root, COLUMNS="120", TERM="xterm")

@@ -15,12 +15,13 @@ import pytest
 from pyfcrawl.core.document import Owner, owned_by
 from pyfcrawl.core.downloads import COUNTING_CHANGED
 from pyfcrawl.stores.history import open_history
-from pyfcrawl.stores.index import open_reader, open_writer
+from pyfcrawl.stores.index import IndexAddress, open_reader, open_writer
 from pyfcrawl.stores.sqlite_history import SqliteHistory
 from pyfcrawl.stores.state import open_state
 from tests.crawl.conftest import PLONE
 from tests.crawl.project import Project, counted, kill_group, wait_for
 from tests.upstream import Registry, Upstream
+from tests.web.api_site import ApiSite
 
 NAMES = [f"plone-app-{number}" for number in range(8)]
 STATS = "/pypistats/api/packages"
@@ -403,6 +404,31 @@ def test_a_day_read_again_replaces_it(up: Upstream, project: Project) -> None:
     ):
         log = project.crawl(spider="pypistats", source="clickhouse", day=day, status=1)
         assert f"the {which} day that ClickHouse has is {found}" in log.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("chdb")
+def test_a_daily_update_feeds_the_statistics(up: Upstream, project: Project) -> None:
+    site = ApiSite(project.data, IndexAddress(f"sqlite:///{project.data / 'index.db'}"))
+    path = "/api/v2/projects/Plone_App.0?from=2026-08-20&to=2026-08-30"
+    assert site.get(path).json()["downloads"] == {}
+    run(project, source="clickhouse", day="2026-08-24")
+    assert site.get(path).json() == {
+        "id": "plone-app-0",
+        "total_downloads": 7,
+        "versions": ["1.0", "2.0"],
+        "downloads": {"2026-08-24": {"1.0": 4, "2.0": 3}},
+    }
+    run(project, source="clickhouse", day="2026-08-25")
+    up.stats.days(NAMES[0], [("2026-08-24", "1.10", 9), ("2026-08-25", "2.0", 8)])
+    for _ in range(2):
+        run(project, source="clickhouse", day="2026-08-24")
+        assert site.get(path).json() == {
+            "id": "plone-app-0",
+            "total_downloads": 17,
+            "versions": ["1.10", "2.0"],
+            "downloads": {"2026-08-24": {"1.10": 9}, "2026-08-25": {"2.0": 8}},
+        }
+    assert "downloads: 17" in site.get("/badge/plone.app.0").text
 
 
 @pytest.mark.usefixtures("chdb")

@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from pyfcrawl.spiders.gaps import Gap
+from pyfcrawl.stores.standing import Gap
 from pyfcrawl.stores.state import open_state
 from tests.crawl.conftest import PLONE
 from tests.crawl.project import Project, counted, kill_group, wait_for

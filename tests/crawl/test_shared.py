@@ -206,3 +206,23 @@ def test_a_rebuild_is_one_workers(tmp_path, large, redis_place):
     assert "recreate=yes is under way" in log.strip().splitlines()[-1]
     logs(first)
     assert whole(project, large)
+
+
+@pytest.mark.parametrize(("gone", "left"), [(30, 100), (20, 80)])
+def test_removals_of_all_workers_count_together(tmp_path, redis_place, gone, left):
+    registry = Registry()
+    for number in range(100):
+        registry.add(f"p{number}", ["Framework :: Plone"], versions=["1.0"])
+    with Upstream(registry, latency=0.1) as up:
+        project = shared(tmp_path, up, redis_place)
+        crawl = (*CRAWL[:-1], "BATCH_SIZE=4")
+        logs(project.start(*crawl), project.start(*crawl))
+        for number in range(gone):
+            up.registry.declassify(f"p{number * 3}")
+        both = [project.start(*crawl) for _ in range(2)]
+        said = [each.communicate(timeout=90)[1] for each in both]
+        refused = [log for log in said if "30 of 100 packages of plone would be removed" in log]
+        assert sorted(each.returncode for each in both) == [0, int(gone > 20)]
+        assert len(refused) == int(gone > 20)
+        assert len({each["name"] for each in project.export()}) == left
+        assert len(pending(project)) == (gone if gone > 20 else 0)

@@ -88,7 +88,7 @@ class Scrapyd:
                 stderr=said,
                 start_new_session=True,
             )
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while not self._answers():
             assert self.process.poll() is None, self.log
             assert time.monotonic() < end, self.log
@@ -100,7 +100,7 @@ class Scrapyd:
         except httpx.TransportError:
             return False
 
-    def stop(self, how: int = signal.SIGTERM, wait: float = 60) -> int:
+    def stop(self, how: int = signal.SIGTERM, wait: float = 90) -> int:
         """End it; returns its exit status."""
         assert self.process is not None
         self.process.send_signal(how)
@@ -115,18 +115,18 @@ class Scrapyd:
     def get(self, name: str, **parameters: str) -> Any:
         """NAME.json"""
         address = f"{self.root}/{name}.json"
-        return httpx.get(address, params=parameters, auth=AUTH, timeout=60).json()
+        return httpx.get(address, params=parameters, auth=AUTH, timeout=120).json()
 
     def post(self, name: str, **fields: Any) -> Any:
         """NAME.json of the project."""
         data = {"project": "pyfcrawl", **fields}
-        return httpx.post(f"{self.root}/{name}.json", data=data, auth=AUTH, timeout=60).json()
+        return httpx.post(f"{self.root}/{name}.json", data=data, auth=AUTH, timeout=120).json()
 
     def jobs(self, state: str) -> list[str]:
         """Ids of the jobs that are pending, running or finished."""
         return [each["id"] for each in self.get("listjobs")[state]]
 
-    def wait_until(self, state: str, job: str, seconds: float = 60) -> None:
+    def wait_until(self, state: str, job: str, seconds: float = 180) -> None:
         """Wait until the job is in that state."""
         end = time.monotonic() + seconds
         while job not in self.jobs(state):

@@ -40,8 +40,6 @@ OURS = ("scrapyd", "schedule", "web")
 OTHERS = {"SCRAPYD_BIND_ADDRESS", "TYPESENSE_DATA_DIR", "TYPESENSE_ENABLE_CORS", "REDISCLI_AUTH"}
 #: What the compose file asks of .env beside settings.
 COMPOSE_OWN = {"REDIS_PASSWORD"}
-#: Settings of rooms that may not be there.
-LATER = {"REDIS_URL", "SERVE_HOST", "SERVE_PORT"}
 SECRET = re.compile(r"KEY|PASSWORD|TOKEN|AUTH")
 
 
@@ -106,7 +104,7 @@ def test_a_service_is_looked_after(name: str) -> None:
 
 
 def test_every_name_in_an_environment_means_something() -> None:
-    known = settings() | OTHERS | LATER
+    known = settings() | OTHERS
     assert {name for _, _, name, _ in environment()} - known == set()
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     asked = set(re.findall(r"\$\{(\w+)", text))

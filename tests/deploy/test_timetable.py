@@ -63,7 +63,7 @@ def test_a_refused_job_says_why(client: ScrapydServer) -> None:
     [
         ((AUTH[0], "wrong"), "pyfcrawl", "SCRAPYD_USERNAME with SCRAPYD_PASSWORD"),
         (("", ""), "pyfcrawl", "SCRAPYD_USERNAME with SCRAPYD_PASSWORD"),
-        (AUTH, "elsewhere", "project 'elsewhere' not found"),
+        (AUTH, "elsewhere", "project 'elsewhere' not found; deploy it with"),
     ],
 )
 def test_what_is_set_wrong_is_said(
@@ -107,10 +107,10 @@ def test_a_scrapyd_that_is_away_is_waited_for(
         )
     try:
         said = lambda: (tmp_path / "log").read_text()  # noqa: E731
-        wait_for(lambda: "doesn't answer" in said(), 30)
+        wait_for(lambda: "doesn't answer" in said(), 90)
         time.sleep(12)  # one more try
         scrapyd.start()
-        wait_for(lambda: "started" in said(), 40)
+        wait_for(lambda: "started" in said(), 90)
         assert said().count("doesn't answer") == 1
         assert AUTH[1] not in said()
         known = {*scrapyd.jobs("pending"), *scrapyd.jobs("running"), *scrapyd.jobs("finished")}
@@ -119,7 +119,7 @@ def test_a_scrapyd_that_is_away_is_waited_for(
         assert "Summary (finished)" in scrapyd.job_log("pypi", job)
     finally:
         timetable.send_signal(signal.SIGTERM)
-        assert timetable.wait(30) == 0
+        assert timetable.wait(90) == 0
 
 
 def test_once_posts_a_job(scrapyd: Scrapyd, up: Upstream, tmp_path: Path) -> None:

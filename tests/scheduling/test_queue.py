@@ -10,6 +10,8 @@ import pytest
 from pyfcrawl.scheduling.queue import Exchange, LeaseQueue, Standing, Terms
 
 SHORT = Terms(lease=150, delay=30, attempts=3)
+#: For what is renewed in time, on a busy machine too.
+LONGER = Terms(lease=1000)
 ABOUT = {"spider": "pypi", "label": "pypi profile=plone"}
 
 
@@ -76,9 +78,10 @@ def test_a_lease_not_renewed_goes_to_another_worker(filled, queue_of):
 
 
 def test_a_lease_renewed_stays(filled, queue_of):
+    filled.terms = LONGER
     told(filled, want=5)
     for _ in range(4):
-        time.sleep(0.08)
+        time.sleep(0.3)
         assert told(filled, holds=[f"r{n}" for n in range(5)]).lost == []
     assert told(queue_of("b"), want=9).taken == []
 
@@ -134,11 +137,29 @@ def test_a_planner_that_is_lost_is_followed_by_another_who_begins_anew(queue_of)
     assert second.about()["plan"] == "{}"
 
 
+def test_plans_begun_anew_count_what_there_is(queue_of):
+    sizes = dict.fromkeys("abcde", 10)
+    for name in "xyz":
+        queue = queue_of(name)
+        assert queue.claim(ABOUT) == "plan"
+        told(queue, pushes=[(each, each) for each in "abcd"], sizes=sizes)
+        assert (queue.about()["requests"], queue.about()["projects"]) == ("4", "40")
+        queue.step_back()
+    assert queue_of("w").claim(ABOUT) == "plan"
+    assert (queue.about()["requests"], queue.about()["projects"]) == ("0", "0")
+    queue_of("w").step_back()
+    assert queue.claim(ABOUT) == "plan"
+    told(queue, pushes=[("e", "e")], sizes=sizes, plan="{}", want=1)
+    told(queue, acks=["e"], sizes=sizes)
+    about = queue.about()
+    assert [about[each] for each in ("requests", "projects", "done", "visited")] == [*"1", "10"] * 2
+
+
 def test_a_planner_at_work_keeps_its_place(queue_of):
-    first, second = queue_of("a"), queue_of("b")
+    first, second = queue_of("a", LONGER), queue_of("b")
     first.claim(ABOUT)
     for _ in range(4):
-        time.sleep(0.08)
+        time.sleep(0.3)
         told(first)
         assert second.claim(ABOUT) == "wait"
     first.step_back()

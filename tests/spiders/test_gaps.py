@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pyfcrawl.sources.rss import UPDATES, Entry, Feed
-from pyfcrawl.spiders.gaps import GAPS, POLLS, Gap, Windows, gaps_of
+from pyfcrawl.spiders.gaps import POLLS, Windows
+from pyfcrawl.stores.standing import GAPS, Gap, gaps_of
 from tests.spiders.test_news import selection
 
 NOW = 1_000_000
