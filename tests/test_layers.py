@@ -48,7 +48,7 @@ READING = {
     "pyfcrawl.stores.state": {"open_state", "StateReader", "Cursor", "Pending", "Run"},
     "pyfcrawl.stores.history": {"open_history", "HistoryReader", "CountedDay", "Total"},
     "pyfcrawl.stores.standing": {
-        *("Gap", "GAPS", "gaps_of", "Standing", "standing", "runs_of"),
+        *("Gap", "GAPS", "gaps_of", "Standing", "SourceStanding", "standing", "runs_of"),
     },
 }
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from pyfcrawl.stores.history import CountedDay
-from pyfcrawl.stores.standing import Standing
+from pyfcrawl.stores.standing import SourceStanding, Standing
 from pyfcrawl.web import models
 from pyfcrawl.web.asked import (
     FIELD_OF,
@@ -174,6 +174,19 @@ def _standing(each: Standing) -> models.ProfileStatus:
         updated=cursor.updated if cursor else None,
         pending=len(each.pending),
         gaps=[models.Missed(gap.feed, gap.since, gap.until) for gap in each.gaps],
+        sources=[_source(one) for one in each.sources],
+    )
+
+
+def _source(each: SourceStanding) -> models.SourceStatus:
+    return models.SourceStatus(
+        spider=each.source.spider,
+        ended=each.source.ended,
+        reason=each.source.reason,
+        good=each.source.good or None,
+        polls=each.polls,
+        overdue=each.overdue,
+        overdue_after=each.limit,
     )
 
 

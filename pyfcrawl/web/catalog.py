@@ -90,20 +90,13 @@ class Downloads:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How all profiles stand, and the last runs for any of them, newest first."""
+    """How all profiles stand, and the last runs for any of them, newest first.
+
+    Runs under way and runs that died are among them, see pyfcrawl.stores.runs.
+    """
 
     standings: list[Standing]
     runs: list[Run]
-
-    def sources(self) -> list[tuple[str, int, int | None]]:
-        """Each spider that ran: when its last run ended, and the last that finished well."""
-        last: dict[str, int] = {}
-        good: dict[str, int] = {}
-        for run in self.runs:
-            last.setdefault(run.spider, run.ended)
-            if run.reason == "finished":
-                good.setdefault(run.spider, run.ended)
-        return [(name, ended, good.get(name)) for name, ended in sorted(last.items())]
 
 
 class Catalog:
@@ -118,10 +111,12 @@ class Catalog:
         state_url: str,
         history_url: str,
         overdue_after: Mapping[str, int],
+        now: Callable[[], float] = time.time,
     ) -> None:
         """`default` names the profile to show when none is named; stores are opened when needed.
 
-        `overdue_after` says when a source is overdue, see pyfcrawl.core.overdue.
+        `overdue_after` says when a source is overdue, see pyfcrawl.core.overdue, and `now` what
+        time it is, in Unix seconds.
         """
         self.profiles = dict(profiles)
         self.default = self.profiles[default]
@@ -129,6 +124,7 @@ class Catalog:
         self._state_url = state_url
         self._history_url = history_url
         self._overdue_after = overdue_after
+        self._now = now
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="catalog")
         self._reader: IndexReader | None = None
         self._glimpses: Recent[SearchResult] = Recent(_MOST_GLIMPSES, _FRESH)
@@ -249,7 +245,7 @@ class Catalog:
 
     def _status(self) -> Status:
         with closing(open_state(self._state_url, readonly=True)) as state:
-            now = int(time.time())
+            now = int(self._now())
             found = [
                 standing(each.collection, each, self.reader(), state, self._overdue_after, now)
                 for each in self.profiles.values()
@@ -258,7 +254,7 @@ class Catalog:
 
     def _synced(self, collection: str) -> int | None:
         with closing(open_state(self._state_url, readonly=True)) as state:
-            return standing(collection, None, self.reader(), state, {}, int(time.time())).synced
+            return standing(collection, None, self.reader(), state, {}, int(self._now())).synced
 
     def _last_run(self) -> int:
         """When the last run ended, Unix seconds."""

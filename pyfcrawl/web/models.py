@@ -176,6 +176,23 @@ class Missed(Struct):
     until: int
 
 
+class SourceStatus(Struct):
+    """How one spider keeps a profile in step; times in Unix seconds.
+
+    `ended` and `reason` are the last run's, `good` is when the last one ended that was whole and
+    well, None when none was. `polls` says that a run goes on and on right now. A source without a
+    good run for `overdue_after` seconds is `overdue`; None: it never is.
+    """
+
+    spider: str
+    ended: int
+    reason: str
+    good: int | None
+    polls: bool
+    overdue: bool
+    overdue_after: int | None
+
+
 class ProfileStatus(Struct):
     """How far a profile is in step with PyPI.
 
@@ -193,10 +210,15 @@ class ProfileStatus(Struct):
     updated: int | None
     pending: int
     gaps: list[Missed]
+    sources: list[SourceStatus]
 
 
 class CrawlRun(Struct):
-    """One crawl and how it ended; times in Unix seconds."""
+    """One crawl and how it ended; times in Unix seconds.
+
+    `reason` is `running` for one under way and `died` for one that left no record; `ended` is then
+    its last sign of life.
+    """
 
     spider: str
     collections: str

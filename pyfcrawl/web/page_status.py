@@ -21,7 +21,7 @@ def routes(site: Site) -> list[BaseRoute]:
         context = {
             "profile": profile,
             "status": status,
-            "sources": status.sources(),
+            "sources": [(each, one) for each in status.standings for one in each.sources],
             "most_pending": _MOST_PENDING,
             "most_runs": _MOST_RUNS,
         }

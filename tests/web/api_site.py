@@ -17,6 +17,7 @@ from pyfcrawl.core.names import package_id
 from pyfcrawl.core.profiles import Profile
 from pyfcrawl.stores.history import PackageDays, open_history
 from pyfcrawl.stores.index import IndexAddress, IndexWriter, Patch, open_writer
+from pyfcrawl.stores.runs import ended
 from pyfcrawl.stores.state import Cursor, Run, open_state
 from pyfcrawl.web.app import create_app
 from pyfcrawl.web.catalog import Catalog
@@ -100,9 +101,9 @@ class ApiSite:
             writer.patch(plone, [Patch(name, facts) for name, facts in FACTS.items()])
         with closing(open_state(self.state_url)) as state:
             state.advance(f"pypi/{self.prefix}plone", Cursor(90, "x", newest=100, updated=NOW))
-            state.record(
-                Run("pypi", f"{self.prefix}plone", NOW - 60, NOW, "finished", {"visited": 7})
-            )
+            plone = f"{self.prefix}plone"
+            run = Run("pypi", plone, NOW - 60, NOW, "finished", {"visited": 7}, id="1")
+            ended(state, run, {plone: []}, {}, well=True)
 
     @property
     def profiles(self) -> dict[str, Profile]:

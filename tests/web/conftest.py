@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 from starlette.testclient import TestClient
 
 from pyfcrawl.stores.index import IndexAddress, open_writer
@@ -16,12 +17,17 @@ from pyfcrawl.web.options import SiteOptions
 from tests.stores.typesense_server import ServerElsewhere, TypesenseServer
 from tests.web import sample
 from tests.web.api_site import ApiSite
+from tests.web.browser import Visitor, chromium, fill, serving
 
 
 def catalog_of(stores: sample.Stores) -> Catalog:
     """A catalog over the sample: one profile that is crawled, one that isn't."""
     profiles = {each.name: each for each in (sample.PROFILE, sample.EMPTY_PROFILE)}
-    return Catalog(profiles, "plone", stores.index, stores.state_url, stores.history_url, {})
+    return Catalog(
+        *(profiles, "plone", stores.index, stores.state_url, stores.history_url),
+        overdue_after={"pypistats": 3600, "pypi": 86_400},
+        now=lambda: sample.NOW,
+    )
 
 
 def client_of(stores: sample.Stores, **options: object) -> TestClient:
@@ -105,3 +111,37 @@ def either(request: pytest.FixtureRequest) -> ApiSite:
     """That site on either index."""
     site: ApiSite = request.getfixturevalue(request.param)
     return site
+
+
+# What drives the browser runs an event loop in this thread, in which no other may begin: so it
+# ends with each module.
+
+
+@pytest.fixture(scope="session")
+def shown_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory to be looked at with a browser."""
+    data = tmp_path_factory.mktemp("shown")
+    fill(data)
+    return data
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, or another."""
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shown(browser: Browser, shown_data: Path) -> Iterator[str]:
+    """The address of the running site."""
+    with serving(shown_data) as root:
+        yield root
+
+
+@pytest.fixture
+def visitor(browser: Browser, shown: str) -> Iterator[Visitor]:
+    """Somebody who looks at it, and to whom no page may complain."""
+    someone = Visitor(browser, shown)
+    yield someone
+    someone.leave()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -21,6 +21,7 @@ from pyfcrawl.core.profiles import Profile
 from pyfcrawl.core.readme import digest
 from pyfcrawl.stores.history import PackageDays, open_history
 from pyfcrawl.stores.index import Document, IndexAddress, IndexWriter, Patch, open_writer
+from pyfcrawl.stores.runs import ended
 from pyfcrawl.stores.standing import Gap
 from pyfcrawl.stores.state import Cursor, Pending, Run, open_state
 
@@ -317,7 +318,15 @@ def fill_state(url: str, writer: IndexWriter, collection: str = "plone") -> None
             started = NOW - (4 - nth) * 5000
             counts = {"visited": 120 * nth, "written": 31 * nth, "removed": nth, "failed": nth // 2}
             reason = "finished" if nth != 2 else "shutdown"
-            state.record(Run(spider, collection, started, started + 90 + nth, reason, counts))
+            run = Run(
+                *(spider, collection, started, started + 90 + nth, reason, counts),
+                id=f"{spider}-{nth}",
+            )
+            ended(state, run, {collection: []}, {}, well=reason == "finished" and nth != 1)
+        for spider, since, last in (("npm", 600, 5), ("rss", 30_000, 25_000)):
+            run = Run(spider, collection, NOW - since, NOW, "", id=f"{spider}-now")
+            sign = {"run": asdict(run), "beat": NOW - last, "every": 15}
+            state.remember("runs/alive", {run.id: sign})  # for ever, as the sample is of that day
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,12 @@ def test_profiles_and_status(either: ApiSite) -> None:
     status = either.get("/api/v1/status").json()
     assert status["profiles"][0]["serial"] == 90
     assert status["runs"][0]["counts"] == {"visited": 7}
+    assert status["profiles"][0]["sources"] == [
+        {
+            **{"spider": "pypi", "ended": NOW, "reason": "finished", "good": NOW},
+            **{"polls": False, "overdue": False, "overdue_after": None},
+        }
+    ]
 
 
 # --- how it refuses ---------------------------------------------------------------------------

@@ -129,10 +129,16 @@ def test_the_status(site: TestClient) -> None:
     assert "503 from the registry" in text
     assert "Not crawled yet" in words(django)
     runs = page.all("//section[h2='Last runs']//tbody/tr")
-    assert len(runs) == 4
-    assert "shutdown" in words(runs[1])
-    sources = page.all("//section[h2='Sources']//tbody/tr/th")
-    assert [words(each) for each in sources] == ["github", "pypi", "pypistats"]
+    assert [words(each.xpath("td")[-1]) for each in runs] == [
+        *("running", "finished", "shutdown", "finished", "finished", "died")
+    ]
+    assert words(runs[0].xpath("td")[1]) == "9m 55s"  # so far
+    sources = page.all("//section[h2='Sources']//tbody/tr")
+    assert [[words(cell) for cell in each] for each in sources] == [
+        ["github", "Plone", "5 hours ago", "5 hours ago", "good"],
+        ["pypi", "Plone", "1 hour ago", "1 hour ago", "good"],
+        ["pypistats", "Plone", "4 hours ago", "never", "overdue"],
+    ]
 
 
 def test_before_the_first_run(empty: TestClient) -> None:

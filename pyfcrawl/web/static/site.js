@@ -37,6 +37,17 @@ for (const block of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// --- scrolling ------------------------------------------------------------------------------
+
+// What is too wide in a README scrolls, and has to do so for whoever has no pointer.
+const wide = new ResizeObserver((seen) => {
+  for (const { target } of seen) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+for (const each of document.querySelectorAll(".readme pre, .readme table")) wide.observe(each);
+
 // --- keys -----------------------------------------------------------------------------------
 
 const box = document.getElementById("q");
