@@ -25,7 +25,12 @@ _RECENCY = ((180, 40), (_YEAR, 30), (2 * _YEAR, 20), (3 * _YEAR, 10), (5 * _YEAR
 _OVER = {30: "six months", 20: "a year", 10: "two years", 5: "three years", 0: "five years"}
 
 _DESCRIPTION_LENGTH, _DESCRIPTION_POINTS = 150, 18
-_DOCS_POINTS, _LINK_POINTS, _SCREENSHOT_POINTS = 4, 3, 5
+#: What adds to the points of documentation, beside a README.
+DOCUMENTATION_EXTRAS = {
+    "Documentation URL": 4,
+    "Documentation link among the project URLs": 3,
+    "Screenshot in the README": 5,
+}
 _README_WORDS = 500
 _BEGINNING = 4_000  # characters of a description that are looked at before all of it
 
@@ -80,12 +85,9 @@ def _documentation(document: Mapping[str, Any]) -> _Part:
     has_docs = is_documentation(document.get("docs_url"))
     has_link = has_documentation_link(document.get("project_urls"))
     described = _is_described(document)
-    extras = (
-        (has_docs, "Documentation URL", _DOCS_POINTS),
-        (has_link, "Documentation link among the project URLs", _LINK_POINTS),
-        (_has_text(document, "screenshot_url"), "Screenshot in the README", _SCREENSHOT_POINTS),
-    )
-    bonuses = [{"reason": reason, "points": points} for earned, reason, points in extras if earned]
+    earned = (has_docs, has_link, _has_text(document, "screenshot_url"))
+    extras = [each for each, has in zip(DOCUMENTATION_EXTRAS.items(), earned, strict=True) if has]
+    bonuses = [{"reason": reason, "points": points} for reason, points in extras]
     problems = [] if described else [f"Add a README of over {_DESCRIPTION_LENGTH} characters"]
     words = _words(document)
     if words < _README_WORDS and not (has_docs or has_link):
@@ -93,7 +95,7 @@ def _documentation(document: Mapping[str, Any]) -> _Part:
             f"Add a link to documentation or extend the README to {_README_WORDS} words: "
             f"it has {words} and no documentation is linked"
         )
-    points = _DESCRIPTION_POINTS * described + sum(points for earned, _, points in extras if earned)
+    points = _DESCRIPTION_POINTS * described + sum(points for _, points in extras)
     return _part(points, 30, problems, bonuses)
 
 

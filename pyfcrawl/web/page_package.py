@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from pyfcrawl.core.health import DOCUMENTATION_EXTRAS
 from pyfcrawl.core.names import package_id
 from pyfcrawl.core.profiles import Profile
 from pyfcrawl.stores.index import Document
@@ -103,7 +104,8 @@ async def _context(site: Site, profile: Profile, package: Package) -> dict[str, 
         "package": package,
         "head": head,
         "install": install_line(package),
-        "parts": health_parts(head),
+        "parts": (parts := health_parts(head)),
+        "unearned": unearned(parts),
         "people": people_of(head),
         "readme": safe_readme(_shortened(head["description"])),
         "matrix": matrix(package.releases),
@@ -150,6 +152,12 @@ def health_parts(document: Document) -> list[Part]:
         bonuses = [(title, breakdown.get(name) or 0) for name, title in _BONUSES]
         parts.append(Part("Repository", breakdown["github_bonus_total"], 30, [], bonuses))
     return parts
+
+
+def unearned(parts: Sequence[Part]) -> list[tuple[str, int]]:
+    """What would add points to documentation and is not there, with how many."""
+    earned = {reason for part in parts for reason, _ in part.bonuses}
+    return [each for each in DOCUMENTATION_EXTRAS.items() if parts and each[0] not in earned]
 
 
 def _is_part(breakdown: Mapping[str, Any], name: str) -> bool:

@@ -257,3 +257,9 @@ def test_what_extras_need_comes_last() -> None:
     other = made(name="y", package_id="pkg:pypi/y")
     known = overview([{each: other.get(each) for each in FIELDS}], 0)
     assert [bool(each.package) for each in needs(document, known)] == [True, False, False]
+
+
+def test_a_page_says_what_would_add_to_the_score(site) -> None:
+    page = site.get("/package/pypi/plone.api")
+    earned = page.text.partition("Would add to it: ")[2].partition("</p>")[0]
+    assert "Screenshot in the README +5" in earned or "Documentation URL +4" in earned
