@@ -46,7 +46,7 @@ quickstart: $(INSTALLED)
 install: $(INSTALLED)
 
 test: $(INSTALLED_DEV)
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+	@$(BIN)/python -m pytest -n auto --dist worksteal --reruns 1
 
 lint: $(INSTALLED_DEV)
 	@$(BIN)/ruff check .

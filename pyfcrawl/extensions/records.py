@@ -112,8 +112,8 @@ class RunRecord:
                 documents = self._stats.get_value("pyfcrawl/documents", {})
                 ended(state, run, self._by_collection(), documents, self._is_well(run))
         except PyfcrawlError as error:
-            if not self._stats.get_value("pyfcrawl/error"):
-                self._stats.set_value("pyfcrawl/error", str(error))
+            # What the crawl did is safe; whoever keeps its account tells of a state that is not.
+            logger.warning("The record of this run is not kept: %s", error)
 
     def _ended(self, reason: str) -> Run:
         return replace(

@@ -187,7 +187,7 @@ def test_a_run_that_does_not_end_by_itself_removes_nothing(hundred: Upstream, pr
     run = project.start("crawl", "pypi", "-aprofile=plone")
     wait_for(lambda: len(pending(project)) == 10)
     run.send_signal(signal.SIGINT)
-    _, log = run.communicate(timeout=60)
+    _, log = run.communicate(timeout=180)
     assert len(project.releases()) == 200, log
     hundred.clear_faults()
     project.crawl()
@@ -295,7 +295,7 @@ def test_a_run_that_polls_removes_as_it_goes(hundred: Upstream, project: Project
         hundred.fault(404, paths=[f"/pypi/{name}/json" for name in more])
         wait_for(lambda: set(pending(project)) == set(more))
         run.send_signal(signal.SIGTERM)
-        _, log = run.communicate(timeout=60)
+        _, log = run.communicate(timeout=180)
     finally:
         kill_group(run)
     assert run.returncode == 1

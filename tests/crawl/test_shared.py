@@ -198,12 +198,13 @@ def test_another_worker_stands_by_where_a_run_cannot_be_divided(tmp_path, up, re
 
 
 def test_a_rebuild_is_one_workers(tmp_path, large, redis_place):
-    large.configure(latency=0.05)
+    large.configure(latency=2)
     project = shared(tmp_path, large, redis_place)
     first = project.start(*CRAWL, "-a", "recreate=yes")
-    wait_for(lambda: len(visits(large)) > 100, 60)
+    wait_for(lambda: visits(large), 60)
     log = project.crawl("BATCH_SIZE=50", recreate="yes", status=1)
     assert "recreate=yes is under way" in log.strip().splitlines()[-1]
+    large.configure(latency=0)
     logs(first)
     assert whole(project, large)
 

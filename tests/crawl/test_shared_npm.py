@@ -38,7 +38,7 @@ def packuments(up) -> Counter[str]:
 
 
 def test_two_workers_share_a_run_over_npm(up, project):
-    up.configure(latency=0.05)
+    up.configure(latency=0.5)
     both = [counted(log) for log in logs(project.start(*CRAWL), project.start(*CRAWL))]
     assert sum(each["visited"] for each in both) == 120
     assert all(each["visited"] for each in both)
