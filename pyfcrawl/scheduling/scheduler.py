@@ -174,27 +174,28 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         assert self._worker is not None
         try:
             answer = await self._worker.claim(self._about())
-            if answer != "over":
-                key = runs.open_runs_key(self._address.prefix)
-                await asyncio.to_thread(self.server.sadd, key, self._name)
+            if answer != "over" and await self._enter(joining=answer == "join"):
+                return answer
         except redis.RedisError as error:
             raise self._no_way(str(explain(error, self._address))) from None
         except StoreError as error:
             raise self._no_way(str(error)) from None
-        if answer == "over":
-            logger.info("Another worker has done all of it")
-        else:
-            await self._enter(joining=answer == "join")
-        return answer
+        logger.info("Another worker has done all of it")
+        return "over"
 
-    async def _enter(self, joining: bool) -> None:
-        """Learn what other workers of the run know of it."""
+    async def _enter(self, joining: bool) -> bool:
+        """Learn what other workers of the run know of it; False when it ended this moment."""
         about = await asyncio.to_thread(self.queue.about)
+        if not about:
+            return False
+        key = runs.open_runs_key(self._address.prefix)
+        await asyncio.to_thread(self.server.sadd, key, self._name)
         if self.divided and self._crawler.stats is not None:
             self._crawler.stats.set_value("pyfcrawl/run", about["id"])
         if joining:
             self._joined = runs.read_plan(about["plan"])
             logger.info("Joining a run that %s planned", about["host"])
+        return True
 
     def _about(self) -> dict[str, str | int]:
         spider = self._crawler.spider

@@ -253,10 +253,16 @@ class Worker:
 
     async def _end(self) -> None:
         """End the run, if no other worker does."""
-        if await self._patiently(self._queue.finish):
+        if not await self._patiently(self._queue.finish):
+            return
+        try:
             await self._calls.end()
-            await self._patiently(self._queue.close)
-            self.over = True
+        except redis.RedisError as error:
+            if is_passing(error):
+                return  # the next turn waits for it, and ends the run then
+            raise explain(error, self._address) from error
+        await self._patiently(self._queue.close)
+        self.over = True
 
     async def _patiently(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call of the queue in a thread, again and again while Redis is away.
