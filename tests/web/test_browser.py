@@ -216,6 +216,7 @@ def test_a_facet_and_a_package_by_keyboard(visitor: Visitor) -> None:
     name = page.evaluate(FOCUS)["text"]
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text(name)
+    page.wait_for_load_state()  # the heading is there before the script that knows the key
     page.keyboard.press("/")
     expect(page).to_have_url(re.compile(r"/$"))
 
