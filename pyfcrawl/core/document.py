@@ -240,7 +240,7 @@ def _fits(type_: Type, value: Any) -> bool:
     if type_ is Type.JSON:
         return True
     if type_ is Type.STRINGS:
-        return isinstance(value, list) and all(is_text(each) for each in value)
+        return isinstance(value, list) and all(map(is_text, value))
     if type_ is Type.STRING:
         return is_text(value)
     if type_ is not Type.BOOL and isinstance(value, bool):
@@ -252,6 +252,8 @@ def is_text(value: Any) -> bool:
     """A string that UTF-8 can encode: JSON may smuggle in lone surrogates."""
     if not isinstance(value, str):
         return False
+    if value.isascii():
+        return True
     try:
         value.encode()
     except UnicodeEncodeError:

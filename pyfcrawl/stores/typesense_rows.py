@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -70,8 +69,7 @@ def content_key(values: Mapping[str, Any], before: str | None = None) -> str:
 
 
 def _fingerprint(values: Mapping[str, Any], names: Iterable[str]) -> str:
-    text = json.dumps([values[name] for name in names], sort_keys=True, separators=(",", ":"))
-    content = text.encode()
+    content = _encoded({name: values[name] for name in names}, order="sorted")
     found = hashlib.blake2b(digest_size=8)
     for start in range(0, len(content), _SLICE):
         found.update(content[start : start + _SLICE])
@@ -156,9 +154,9 @@ def check_sendable(values: Mapping[str, Any]) -> None:
     _encoded(values)
 
 
-def _encoded(content: Mapping[str, Any]) -> bytes:
+def _encoded(content: Mapping[str, Any], order: Literal["sorted"] | None = None) -> bytes:
     try:
-        return msgspec.json.encode(content)
+        return msgspec.json.encode(content, order=order)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         name = next((name for name, value in content.items() if not _is_json(value)), "a field")
         raise NotStorableError(f"{name} can't be sent as JSON: {error}") from None

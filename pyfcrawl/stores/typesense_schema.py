@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pyfcrawl.core.document import FIELDS, Field, Type, Use
@@ -70,6 +71,9 @@ NUMBERS = tuple(
 
 _GENERATION = "generation_"
 
+#: Hashes kept, 3 MB at most: classifiers and versions come again and again.
+_REMEMBERED = 8192
+
 
 def counted(name: str) -> str:
     """By which field a facet is counted."""
@@ -86,6 +90,7 @@ def has_key(name: str) -> str:
     return f"has_{name}"
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def key(text: str) -> str:
     """Hash of a text as one word, 64 bits: values of a field never meet by chance."""
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

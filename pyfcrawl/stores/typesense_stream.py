@@ -6,6 +6,7 @@ ready, so the server never waits for us.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,11 +15,15 @@ from typing import Any
 from pyfcrawl.stores.index import WriteReport
 from pyfcrawl.stores.typesense_server import BATCH
 from pyfcrawl.stores.typesense_write import CollectionWriter, Prepared, prepared
+from pyfcrawl.stores.values import chunks
 
 #: Batches under way at once; the server works them off one after the other.
 _UNDERWAY = 2
-#: From here on a batch ends with a package, because batches that share one can't overlap.
-_ENOUGH = BATCH * 4 // 5
+#: A full batch gives up to so many documents to the next one, so that it ends with a package:
+#: batches that share one can't overlap.
+_MOST_KEPT_BACK = BATCH // 2
+#: Documents made ready between two short rests, in seconds.
+_PIECE, _REST = 10, 0.0001
 
 
 def upsert(writer: CollectionWriter, documents: Iterable[Any]) -> WriteReport:
@@ -27,7 +32,7 @@ def upsert(writer: CollectionWriter, documents: Iterable[Any]) -> WriteReport:
     underway: deque[tuple[frozenset[str], Future[WriteReport]]] = deque()
     with ThreadPoolExecutor(_UNDERWAY, "typesense") as threads:
         for batch in batches(documents):
-            sound = prepared(batch, report)
+            sound = _prepared(batch, report)
             packages = _packages(sound)
             while len(underway) >= _UNDERWAY or any(packages & each for each, _ in underway):
                 add(report, underway.popleft()[1].result())
@@ -37,21 +42,42 @@ def upsert(writer: CollectionWriter, documents: Iterable[Any]) -> WriteReport:
     return report
 
 
+def _prepared(batch: Iterable[Any], report: WriteReport) -> list[Prepared]:
+    """As `prepared`; a crawl's event loop gets the interpreter in between."""
+    sound: list[Prepared] = []
+    for piece in chunks(batch, _PIECE):
+        sound += prepared(piece, report)
+        time.sleep(_REST)
+    return sound
+
+
 def batches(documents: Iterable[Any]) -> Iterator[list[Any]]:
     """Batches in which no identifier occurs twice, ending where a package does if possible."""
     batch: list[Any] = []
     seen: set[Any] = set()
     for document in documents:
-        identifier, package = _text(document, "identifier"), _text(document, "package_id")
-        full = len(batch) >= BATCH
-        enough = len(batch) >= _ENOUGH and package != _text(batch[-1], "package_id")
-        if full or enough or (identifier in seen and identifier is not None):
+        identifier = _text(document, "identifier")
+        if identifier in seen and identifier is not None:
             yield batch
             batch, seen = [], set()
+        elif len(batch) >= BATCH:
+            end = _end(batch, _text(document, "package_id"))
+            yield batch[:end]
+            batch = batch[end:]
+            seen = {_text(each, "identifier") for each in batch}
         batch.append(document)
         seen.add(identifier)
     if batch:
         yield batch
+
+
+def _end(batch: list[Any], following: str | None) -> int:
+    """Where to end a full batch, whose next document is one of the package `following`."""
+    for end in range(len(batch), len(batch) - _MOST_KEPT_BACK - 1, -1):
+        package = _text(batch[end - 1], "package_id")
+        if package != following or package is None:
+            return end
+    return len(batch)
 
 
 def _text(document: Any, name: str) -> str | None:

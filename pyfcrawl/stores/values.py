@@ -17,8 +17,14 @@ S = TypeVar("S", bound=Sized)
 #: What says which document it is; with another value it would be another document.
 IDENTITY = frozenset({"identifier", "package_id", "registry", "name", "version"})
 
+#: To look them up in their class takes longer than to compare with them.
+_FLOAT, _JSON = Type.FLOAT, Type.JSON
+
 #: JSON nested deeper could be written but, from a deeper call stack, not be read again.
 _DEEPEST = 64
+_NESTING = (dict, list, tuple)
+#: Keys that can't be put in order are none of JSON's.
+_SORTING = json.JSONEncoder(sort_keys=True)
 
 
 class NotStorableError(ValueError):
@@ -53,20 +59,26 @@ def patched_values(patch: Patch, table: Mapping[str, Field]) -> dict[str, Any]:
 
 def stored_values(fields: Mapping[str, Any], table: Mapping[str, Field]) -> dict[str, Any]:
     """The given fields as they will read back. Raises NotStorableError naming the field."""
-    return {name: _stored(table[name], value) for name, value in fields.items()}
+    return {
+        name: table[name].empty if value is None else _stored(table[name], value)
+        for name, value in fields.items()
+    }
 
 
 def whole(document: Mapping[str, Any], table: Mapping[str, Field]) -> dict[str, Any]:
     """Every field of `table`, missing ones empty. Raises NotStorableError."""
-    return {name: _stored(field, document.get(name)) for name, field in table.items()}
+    given = document.get
+    return {
+        name: field.empty if (value := given(name)) is None else _stored(field, value)
+        for name, field in table.items()
+    }
 
 
 def _stored(field: Field, value: Any) -> Any:
-    if value is None:
-        return field.empty
-    if field.type is Type.FLOAT:
+    """A value as it will read back; None is none."""
+    if field.type is _FLOAT:
         return _finite(field, value)
-    if field.type is Type.JSON:
+    if field.type is _JSON:
         _check_json(field, value)
     return value
 
@@ -80,20 +92,30 @@ def _finite(field: Field, value: Any) -> float | None:
 
 
 def _check_json(field: Field, value: Any) -> None:
-    if not _is_shallow(value, _DEEPEST):
-        raise NotStorableError(f"{field.name} is nested deeper than {_DEEPEST} levels")
     try:
-        json.dumps(value, sort_keys=True)
+        text = _SORTING.encode(value)
+        is_shallow = text.count("[") + text.count("{") <= _DEEPEST or _is_shallow(value)
     except (TypeError, ValueError):
         raise NotStorableError(f"{field.name} is not a JSON value") from None
+    except RecursionError:
+        is_shallow = False
+    if not is_shallow:
+        raise NotStorableError(f"{field.name} is nested deeper than {_DEEPEST} levels")
 
 
-def _is_shallow(value: Any, levels: int) -> bool:
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list | tuple):
-        return True
-    return levels > 0 and all(_is_shallow(each, levels - 1) for each in value)
+def _is_shallow(value: Any) -> bool:
+    """Whether a JSON value is not nested too deeply."""
+    level = [value]
+    for _ in range(_DEEPEST + 1):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, _NESTING)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
