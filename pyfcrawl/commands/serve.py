@@ -146,7 +146,11 @@ def listening(host: str, port: int) -> socket.socket:
     """A socket that listens. Raises ConfigurationError when it can't."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+        # Connections inherit it, and asyncio does so only for sockets of its own: a page's end
+        # would wait 40 ms for the word that its beginning has arrived.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigurationError(

@@ -50,6 +50,11 @@ class Condition:
     operator: Operator
     ranges: tuple[Range, ...]
 
+    @property
+    def by_release(self) -> bool:
+        """Whether releases of one package may differ in fitting it."""
+        return self.field.level == "release" and self.field.name not in _SAME_IN_PACKAGE
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -67,23 +72,21 @@ class Plan:
     offset: int
     limit: int
     grouped: bool
+    counts: tuple[Condition, ...] = ()
 
     @property
     def by_release(self) -> bool:
         """Whether releases of one package may differ in fitting the conditions."""
-        return any(
-            condition.field.level == "release" and condition.field.name not in _SAME_IN_PACKAGE
-            for condition in self.conditions
-        )
+        return any(each.by_release for each in self.conditions)
 
 
 def planned(query: Query) -> Plan:
     """Check a query. Raises QueryError that names the part, its value and what is possible."""
     if not isinstance(query.text, str):
         raise QueryError(f"text is {_shown(query.text)}: it must be a string")
-    _check_range("page", query.page, None)
-    _check_range("per_page", query.per_page, _MOST_PER_PAGE)
-    _check_range("facet_values", query.facet_values, _MOST_FACET_VALUES)
+    _check_range("page", query.page, 1, None)
+    _check_range("per_page", query.per_page, 0, _MOST_PER_PAGE)
+    _check_range("facet_values", query.facet_values, 1, _MOST_FACET_VALUES)
     sort = None if query.sort == "relevance" else _usable(query.sort, Use.SORT, "sort")
     usual = sort is not None and (sort.type is not Type.STRING or sort.name == "version_sortable")
     return Plan(
@@ -96,6 +99,7 @@ def planned(query: Query) -> Plan:
         offset=(query.page - 1) * query.per_page,
         limit=query.per_page,
         grouped=bool(query.grouped),
+        counts=_counted(query.counts),
     )
 
 
@@ -106,10 +110,19 @@ def _facets(names: Sequence[str]) -> tuple[Field, ...]:
     return tuple({field.name: field for field in fields}.values())
 
 
+def _counted(filters: Sequence[Filter]) -> tuple[Condition, ...]:
+    _check_filters("counts", filters)
+    return tuple(_condition(each) for each in filters)
+
+
+def _check_filters(name: str, filters: Any) -> None:
+    if not isinstance(filters, list | tuple) or not all(isinstance(f, Filter) for f in filters):
+        raise QueryError(f"{name} is {_shown(filters)}: it must be a list of Filter")
+
+
 def conditions(filters: Sequence[Filter]) -> tuple[Condition, ...]:
     """Check filters and join those with `=` on one field. Raises QueryError."""
-    if not isinstance(filters, list | tuple) or not all(isinstance(f, Filter) for f in filters):
-        raise QueryError(f"filters is {_shown(filters)}: it must be a list of Filter")
+    _check_filters("filters", filters)
     equal: dict[str, Condition] = {}
     others = []
     for each in filters:
@@ -225,10 +238,10 @@ def _moments(text: str) -> tuple[int, int]:
     return start, start + int(timedelta(days=1).total_seconds()) - 1 if whole_day else start
 
 
-def _check_range(name: str, value: Any, most: int | None) -> None:
-    sound = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def _check_range(name: str, value: Any, least: int, most: int | None) -> None:
+    sound = isinstance(value, int) and not isinstance(value, bool) and value >= least
     if not sound or (most is not None and value > most):
-        bounds = "1 or more" if most is None else f"1 to {most}"
+        bounds = f"{least} or more" if most is None else f"{least} to {most}"
         raise QueryError(f"{name} is {_shown(value)}: it must be a whole number, {bounds}")
 
 

@@ -81,6 +81,8 @@ class Query:
     `sort` is "relevance", or a sortable field; `descending` None takes the field's usual way
     (names and relevance ascending/best first, numbers and versions descending). `grouped` gives
     one hit a package: its latest release, or with filters its newest release that fits them.
+    `per_page` 0 asks for no hits, but for what is counted. For each of `counts` it is counted how
+    many of the hits fit it as well.
     """
 
     text: str = ""
@@ -92,13 +94,15 @@ class Query:
     grouped: bool = True
     facets: Sequence[str] = ()
     facet_values: int = 20
+    counts: Sequence[Filter] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """A page of hits: `found` counts all (packages when grouped).
 
-    `facets` gives per facet field its most frequent values with counts, most frequent first.
+    `facets` gives per facet field its most frequent values with counts, most frequent first, and
+    `counts` what was counted for each of the query's.
     `corrected` maps words of the query that the index doesn't know to the words searched instead.
     """
 
@@ -106,6 +110,7 @@ class SearchResult:
     hits: list[Document]
     facets: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     corrected: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    counts: list[int] = field(default_factory=list)
 
 
 class IndexReader(Protocol):
@@ -137,8 +142,13 @@ class IndexReader(Protocol):
     def package_ids(self, collection: str, registry: str) -> dict[str, str]:
         """package_id -> name of every indexed package of a registry."""
 
-    def iterate(self, collection: str, fields: Sequence[str] | None = None) -> Iterator[Document]:
-        """Every document, streaming, ordered by identifier; whole ones, or just some fields."""
+    def iterate(
+        self, collection: str, fields: Sequence[str] | None = None, latest: bool = False
+    ) -> Iterator[Document]:
+        """Every document, streaming, ordered by identifier; whole ones, or just some fields.
+
+        `latest` leaves out all but the release that stands for its package.
+        """
 
     def search(self, collection: str, query: Query) -> SearchResult:
         """Search. Raises QueryError for unknown fields, orders and values."""

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from pyfcrawl.stores.index import (
     WriteReport,
 )
 from pyfcrawl.stores.spelling import Vocabulary
+from pyfcrawl.stores.sqlite_census import Censuses, note_change
 from pyfcrawl.stores.sqlite_collections import (
     check_name,
     drop_collection,
@@ -34,6 +36,7 @@ from pyfcrawl.stores.sqlite_collections import (
     resolved,
     unknown,
 )
+from pyfcrawl.stores.sqlite_counts import Counts
 from pyfcrawl.stores.sqlite_file import IndexFile
 from pyfcrawl.stores.sqlite_labels import select_in
 from pyfcrawl.stores.sqlite_migrate import migrate
@@ -65,6 +68,7 @@ class SqliteReader:
         self._file = IndexFile(Path(path), self._layout, timeout)
         self._vocabularies: dict[int, tuple[int, Vocabulary]] = {}
         self._vocabulary_lock = threading.Lock()
+        self._censuses = Censuses()
         self._open()
 
     def _open(self) -> None:
@@ -137,19 +141,23 @@ class SqliteReader:
             )
             return dict(db.execute(sql, [registry]).fetchall()) if is_key(registry) else {}
 
-    def iterate(self, collection: str, fields: Sequence[str] | None = None) -> Iterator[Document]:
+    def iterate(
+        self, collection: str, fields: Sequence[str] | None = None, latest: bool = False
+    ) -> Iterator[Document]:
         """As IndexReader.iterate. Raises QueryError for a field that doesn't exist.
 
         Reads page by page, so it holds up no writer; what is written meanwhile may be seen.
         """
         with self._reading(collection) as (_, tables):
             some = Projection(self._layout, tables, fields)
-        return self._pages(collection, tables, some)
+        return self._pages(collection, tables, some, " AND p._head = d._id" if latest else "")
 
-    def _pages(self, collection: str, tables: Tables, some: Projection) -> Iterator[Document]:
+    def _pages(
+        self, collection: str, tables: Tables, some: Projection, condition: str
+    ) -> Iterator[Document]:
         sql = (
             f"SELECT {some.select}, d.identifier FROM {some.source} WHERE d.identifier > ?"
-            " ORDER BY d.identifier LIMIT ?"
+            f"{condition} ORDER BY d.identifier LIMIT ?"
         )
         last = ""
         while True:
@@ -167,9 +175,9 @@ class SqliteReader:
         """As IndexReader.search."""
         plan = planned(query)
         with self._reading(collection) as (db, tables):
-            return Search(
-                db, self._layout, tables, lambda: self._vocabulary(db, tables), plan
-            ).run()
+            vocabulary = partial(self._vocabulary, db, tables)
+            counts = Counts(db, self._layout, tables, self._censuses, plan)
+            return Search(db, self._layout, tables, vocabulary, counts, plan).run()
 
     def close(self) -> None:
         """As IndexReader.close."""
@@ -294,7 +302,10 @@ class SqliteWriter(SqliteReader):
             tables = Tables(found[1])
             terms = self._terms.setdefault(tables.number, set())
             writer = CollectionWriter(db, self._layout, tables, terms)
+            before = db.total_changes
             yield writer
+            if db.total_changes != before:
+                note_change(db, tables)
         # Only now are they on the disk.
         terms |= writer.learned
         if len(terms) > _MOST_TERMS:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pyfcrawl.errors import StoreError, UnknownCollectionError
 from pyfcrawl.stores.index import CollectionInfo
+from pyfcrawl.stores.sqlite_census import forget_changes
 from pyfcrawl.stores.sqlite_schema import Layout, Tables, collection_tables
 from pyfcrawl.stores.values import is_key
 
@@ -72,6 +73,7 @@ def drop_collection(db: sqlite3.Connection, number: int) -> None:
     """Remove a collection, its documents and its aliases."""
     for table in Tables(number).all():
         db.execute(f"DROP TABLE {table}")
+    forget_changes(db, Tables(number))
     db.execute("DELETE FROM aliases WHERE collection = ?", [number])
     db.execute("DELETE FROM collections WHERE id = ?", [number])
 

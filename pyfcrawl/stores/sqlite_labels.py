@@ -112,15 +112,18 @@ class Labels:
 
         `candidates` is SQL that selects document numbers as `id`.
         """
+        if not fields:
+            return {}
         columns = ", ".join(f"f.{quoted(field.name)}" for field in fields)
         sql = f"SELECT {columns} FROM ({candidates}) c JOIN {self._tables.facets} f ON f._id = c.id"
         cells = list(zip(*self._db.execute(sql, parameters), strict=True))
         return {
-            field.name: self._named(_most_common(unpacked(column), most))
+            field.name: self.named(_most_common(unpacked(column), most))
             for field, column in zip(fields, cells or [()] * len(fields), strict=True)
         }
 
-    def _named(self, counted: list[tuple[int, int]]) -> list[tuple[str, int]]:
+    def named(self, counted: list[tuple[int, int]]) -> list[tuple[str, int]]:
+        """Values in place of their numbers, most frequent first."""
         sql = f"SELECT _id, value FROM {self._tables.labels} WHERE _id IN ({{}})"
         values = dict(select_in(self._db, sql, [number for number, _ in counted]))
         named = [(values[number], count) for number, count in counted]

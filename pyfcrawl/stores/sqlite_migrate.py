@@ -17,7 +17,7 @@ from pyfcrawl.stores.index import Document, Patch
 from pyfcrawl.stores.sqlite_collections import drop_collection, make_collection
 from pyfcrawl.stores.sqlite_file import IndexFile, store_layout, stored_layout
 from pyfcrawl.stores.sqlite_rows import Projection
-from pyfcrawl.stores.sqlite_schema import ENRICHMENT, Layout, Tables
+from pyfcrawl.stores.sqlite_schema import ENRICHMENT, Layout, Tables, name_indexes
 from pyfcrawl.stores.sqlite_write import CollectionWriter
 
 _BATCH = 500
@@ -26,10 +26,16 @@ _log = logging.getLogger(__name__)
 
 
 def migrate(file: IndexFile) -> None:
-    """Rewrite all collections if the file's layout isn't the current one. Raises StoreError."""
+    """Rewrite all collections if the file's layout isn't the current one. Raises StoreError.
+
+    Otherwise just add what indexes files of former versions lack.
+    """
     with file.writing() as db:
         old = stored_layout(db)
         if old.description() == file.layout.description():
+            for (number,) in db.execute("SELECT id FROM collections").fetchall():
+                for statement in name_indexes(Tables(number)):
+                    db.execute(statement)
             return
         _log.info("The document fields changed: rewriting %s, which may take minutes", file.path)
         collections = db.execute("SELECT id, name, generation FROM collections").fetchall()

@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from pyfcrawl.core.document import BOOKKEEPING, Field, Type
 from pyfcrawl.errors import QueryError
 from pyfcrawl.stores.index import Document
@@ -71,7 +73,11 @@ def unpacked(cell: str | bytes | None) -> dict[str, Any]:
     """The fields of a body or of facts."""
     if cell is None:
         return {}
-    result: dict[str, Any] = json.loads(zlib.decompress(cell) if isinstance(cell, bytes) else cell)
+    text = zlib.decompress(cell) if isinstance(cell, bytes) else cell
+    try:
+        result: dict[str, Any] = msgspec.json.decode(text)
+    except msgspec.DecodeError:  # json alone knows NaN, and halves of surrogate pairs
+        result = json.loads(text)
     return result
 
 

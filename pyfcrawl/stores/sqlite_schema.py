@@ -188,6 +188,7 @@ def _document_tables(layout: Layout, tables: Tables) -> Iterator[str]:
     )
     yield f"CREATE UNIQUE INDEX {tables.documents}_id ON {tables.documents} (identifier)"
     yield f"CREATE INDEX {tables.documents}_of ON {tables.documents} (_package)"
+    yield from name_indexes(tables)
     for table, fields in (
         (tables.documents, layout.columns),
         (tables.packages, layout.package_columns),
@@ -196,6 +197,13 @@ def _document_tables(layout: Layout, tables: Tables) -> Iterator[str]:
             if Use.SORT in field.uses:
                 index = quoted(f"{table}_by_{field.name}")
                 yield f"CREATE INDEX {index} ON {table} ({quoted(field.name)})"
+
+
+def name_indexes(tables: Tables) -> Iterator[str]:
+    """The statements that make names findable by how they begin, unless they are."""
+    index = f"CREATE INDEX IF NOT EXISTS {tables.documents}_by"
+    yield f"{index}_key ON {tables.documents} (_key)"
+    yield f"{index}_bare ON {tables.documents} (_bare) WHERE _bare <> _key"
 
 
 def _label_tables(layout: Layout, tables: Tables) -> Iterator[str]:

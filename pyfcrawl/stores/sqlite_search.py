@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from heapq import nsmallest
 
-from pyfcrawl.core.document import Type
 from pyfcrawl.core.names import normalized
-from pyfcrawl.stores.conditions import Condition, Plan
+from pyfcrawl.stores.conditions import Plan
 from pyfcrawl.stores.index import Document, SearchResult
 from pyfcrawl.stores.spelling import Vocabulary, Words
-from pyfcrawl.stores.sqlite_labels import Labels, select_in
-from pyfcrawl.stores.sqlite_rows import Projection, label_text
+from pyfcrawl.stores.sqlite_conditions import Conditions
+from pyfcrawl.stores.sqlite_counts import Counts
+from pyfcrawl.stores.sqlite_labels import select_in
+from pyfcrawl.stores.sqlite_rows import Projection
 from pyfcrawl.stores.sqlite_schema import Layout, Tables, quoted
 from pyfcrawl.stores.sqlite_words import Attempt, Attempts
 
@@ -25,6 +26,8 @@ _MOST_CORRECTIONS = 5
 
 #: Temporary, each connection its own: numbers of the documents that fit, for one search.
 _HITS = "temp.hits"
+#: As well: numbers and scores of the hits to put in order.
+_BEST = "temp.best"
 
 _BY_NAME = "d.name_sortable ASC NULLS LAST, d.version_sortable DESC, d.identifier"
 
@@ -38,38 +41,50 @@ class Search:
         layout: Layout,
         tables: Tables,
         vocabulary: Callable[[], Vocabulary],
+        counts: Counts,
         plan: Plan,
     ) -> None:
         self._db = db
         self._layout = layout
         self._tables = tables
         self._vocabulary = vocabulary
+        self._counts = counts
         self._plan = plan
         self._heads_only = plan.grouped and not plan.by_release
         self._indexes = [tables.heads] if self._heads_only else [tables.heads, tables.others]
-        self._parameters: dict[str, Any] = {}
+        # Without words the labels lead the way.
+        conditions = Conditions(tables, few=bool(plan.text.strip()))
+        self._where = [conditions.sql(each) for each in plan.conditions]
+        self._parameters = conditions.values
         #: Whether the hits have been gathered in a table, as conditions demand.
         self._filtered = False
-        self._where = [self._condition(each) for each in plan.conditions]
+        #: Heads that words alone find, each with its score, the best of which is the lowest.
+        self._matches: list[tuple[int, float]] | None = None
 
     def run(self) -> SearchResult:
         """The page of hits, the count of all and the facets."""
         if not self._plan.text.strip():
-            return self._result(None, self._count())
+            return self._result(None, self._find(None))
         words = Words.of(self._plan.text)
-        if not words.words:
-            return SearchResult(0, [], {field.name: [] for field in self._plan.facets})
-        for attempt in Attempts(words, self._is_known, self._corrections):
+        for attempt in Attempts(words, self._is_known, self._corrections) if words.words else ():
             self._set_text(attempt)
-            found = self._count(attempt)
+            found = self._find(attempt)
             if found:
                 return self._result(attempt, found)
-        return SearchResult(0, [], {field.name: [] for field in self._plan.facets})
+        facets, counts = self._counts.nothing()
+        return SearchResult(0, [], facets, {}, counts)
 
     def _result(self, attempt: Attempt | None, found: int) -> SearchResult:
-        facets = self._facets(attempt) if self._plan.facets else {}
-        hits = self._hits(attempt) if self._plan.offset < found else []
-        return SearchResult(found, hits, facets, attempt.corrected if attempt else {})
+        heads = self._heads if self._heads_only else None
+        facets, counts = self._counts.of(found, self._candidates(attempt), self._parameters, heads)
+        hits = self._hits(attempt) if self._plan.limit and self._plan.offset < found else []
+        return SearchResult(found, hits, facets, attempt.corrected if attempt else {}, counts)
+
+    def _heads(self) -> Iterator[int]:
+        """The numbers of all hits where they are heads of packages."""
+        if self._matches is not None:
+            return (head for head, _ in self._matches)
+        return (head for (head,) in self._db.execute(self._candidates(None), self._parameters))
 
     def _set_text(self, attempt: Attempt) -> None:
         """The parameters for the words, and for the exact name as each registry compares it."""
@@ -84,44 +99,6 @@ class Search:
 
     # The parts of the statements
 
-    def _bind(self, value: Any) -> str:
-        name = f"v{len(self._parameters)}"
-        self._parameters[name] = value
-        return f":{name}"
-
-    def _condition(self, condition: Condition) -> str:
-        field = condition.field
-        if field.type is Type.STRINGS:
-            values = ", ".join(self._bind(label_text(low)) for low, _ in condition.ranges)
-            numbers = (
-                f"SELECT _id FROM {self._tables.labels}"
-                f" WHERE field = {self._bind(field.name)} AND value IN ({values})"
-            )
-            return self._carries(numbers, condition.operator == "!=")
-        column = ("p." if field.level == "package" else "d.") + quoted(field.name)
-        low, high = condition.ranges[0]
-        if condition.operator == ">=":
-            return f"{column} >= {self._bind(low)}"
-        if condition.operator == "<=":
-            return f"{column} <= {self._bind(high)}"
-        fits = " OR ".join(
-            f"{column} BETWEEN {self._bind(low)} AND {self._bind(high)}"
-            if low != high
-            else f"{column} = {self._bind(low)}"
-            for low, high in condition.ranges
-        )
-        return f"NOT coalesce({fits}, 0)" if condition.operator == "!=" else f"({fits})"
-
-    def _carries(self, numbers: str, negated: bool) -> str:
-        """Whether a document carries one of the labels that `numbers` selects."""
-        postings = f"SELECT document FROM {self._tables.postings} WHERE label IN ({numbers})"
-        if negated:
-            return f"d._id NOT IN ({postings})"
-        if self._plan.text.strip():
-            # Few documents are left: look each up. Without words the labels lead the way.
-            return f"EXISTS ({postings} AND document = d._id)"
-        return f"d._id IN ({postings})"
-
     def _text_source(self, ranked: bool) -> str:
         """SQL for the documents that the words match, as `id` and, if asked for, `score`.
 
@@ -135,7 +112,9 @@ class Search:
     def _source(self, attempt: Attempt | None, packages: bool, ranked: bool = False) -> str:
         """FROM and its joins for all hits: `d`, `f` when ranked, and if asked for their `p`."""
         join = f" JOIN {self._tables.packages} p ON p._id = d._package" if packages else ""
-        if ranked or (attempt and not self._filtered):
+        if ranked and self._matches is not None:
+            first = f"{_BEST} f"
+        elif ranked or (attempt and not self._filtered):
             first = f"({self._text_source(ranked)}) f"
         elif self._filtered:
             first = f"{_HITS} f"
@@ -155,13 +134,29 @@ class Search:
             return f"SELECT _head AS id FROM {self._tables.packages}"
         return f"SELECT _id AS id FROM {self._tables.documents}"
 
+    # The statements
+
+    def _find(self, attempt: Attempt | None) -> int:
+        """Find all hits; returns how many there are."""
+        self._filtered, self._matches = False, None
+        if self._where:
+            self._gather(attempt)
+        elif attempt and self._heads_only:
+            scored = self._plan.sort is None and self._plan.limit > 0
+            sql = self._text_source(scored)
+            if not scored:
+                sql = sql.replace(" AS id", " AS id, 0.0", 1)
+            self._matches = self._db.execute(sql, self._parameters).fetchall()
+            return len(self._matches)
+        sql = f"SELECT count(*) FROM ({self._candidates(attempt)})"
+        return int(self._db.execute(sql, self._parameters).fetchone()[0])
+
     def _gather(self, attempt: Attempt | None) -> None:
         """Find the documents that fit words and conditions, once for count, facets and page.
 
         Of a package the newest is taken: with max(), SQLite takes the other columns from the row
         that has it (https://www.sqlite.org/lang_select.html#bareagg).
         """
-        self._filtered = False
         packages = any(each.field.level == "package" for each in self._plan.conditions)
         fitting = f"{self._source(attempt, packages)} WHERE {' AND '.join(self._where)}"
         sql = f"SELECT d._id FROM {fitting}"
@@ -170,28 +165,20 @@ class Search:
             sql = (
                 f"SELECT id FROM (SELECT d._id AS id, {newest} FROM {fitting} GROUP BY d._package)"
             )
-        self._db.execute(f"CREATE TABLE IF NOT EXISTS {_HITS} (id INTEGER PRIMARY KEY)")
-        self._db.execute(f"DELETE FROM {_HITS}")
+        self._fill(_HITS, "id INTEGER PRIMARY KEY")
         self._db.execute(f"INSERT INTO {_HITS} {sql}", self._parameters)
         self._filtered = True
 
-    # The statements
-
-    def _count(self, attempt: Attempt | None = None) -> int:
-        if self._where:
-            self._gather(attempt)
-        sql = f"SELECT count(*) FROM ({self._candidates(attempt)})"
-        return int(self._db.execute(sql, self._parameters).fetchone()[0])
-
-    def _facets(self, attempt: Attempt | None) -> dict[str, list[tuple[str, int]]]:
-        labels = Labels(self._db, self._layout, self._tables)
-        plan = self._plan
-        return labels.counts(
-            plan.facets, plan.facet_values, self._candidates(attempt), self._parameters
-        )
+    def _fill(self, table: str, columns: str) -> None:
+        """Have an empty temporary table."""
+        self._db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
+        self._db.execute(f"DELETE FROM {table}")
 
     def _hits(self, attempt: Attempt | None) -> list[Document]:
         ranked = attempt is not None and self._plan.sort is None
+        if ranked and self._matches is not None:
+            self._fill(_BEST, "id INTEGER PRIMARY KEY, score REAL")
+            self._db.executemany(f"INSERT INTO {_BEST} VALUES (?, ?)", self._best(self._matches))
         packages = self._plan.sort is not None and self._plan.sort.level == "package"
         source = self._source(attempt, packages, ranked)
         parameters = self._parameters | {"limit": self._plan.limit, "offset": self._plan.offset}
@@ -200,6 +187,32 @@ class Search:
         )
         numbers = [row[0] for row in self._db.execute(sql, parameters)]
         return self._documents(numbers)
+
+    def _best(self, matches: list[tuple[int, float]]) -> list[tuple[int, float]]:
+        """Matches among which the first ones are, so that not all have to be put in order."""
+        most = self._plan.offset + self._plan.limit
+        if self._plan.descending or len(matches) <= most:
+            return matches
+        documents = self._tables.documents
+        same = (
+            f"SELECT _id FROM {documents} WHERE _key = :key UNION ALL"
+            f" SELECT _id FROM {documents} WHERE _bare <> _key AND _bare = :key UNION ALL"
+            f" SELECT _id FROM {documents} WHERE name_sortable IN (:pypi, :npm)"
+        )
+        begun = (
+            f"SELECT _id FROM {documents} WHERE _key BETWEEN :key AND :key_end UNION ALL"
+            f" SELECT _id FROM {documents} WHERE _bare <> _key AND _bare BETWEEN :key AND :key_end"
+        )
+        first, named = self._ids(same), self._ids(begun)
+        by_name = [match for match in matches if match[0] in named]
+        best = [match for match in matches if match[0] in first] + _lowest(by_name, most)
+        if len(by_name) < most:
+            others = [match for match in matches if match[0] not in named]
+            best += _lowest(others, most - len(by_name))
+        return list(dict(best).items())
+
+    def _ids(self, sql: str) -> set[int]:
+        return {number for (number,) in self._db.execute(sql, self._parameters)}
 
     def _order(self, ranked: bool) -> str:
         direction = "DESC" if self._plan.descending else "ASC"
@@ -256,6 +269,14 @@ _NAME_FIRST = (
     " WHEN d.name_sortable IN (:pypi, :npm) THEN 0"
     " WHEN d._key = :key OR d._bare = :key THEN 1 ELSE 2 END"
 )
+
+
+def _lowest(matches: list[tuple[int, float]], most: int) -> list[tuple[int, float]]:
+    """The matches with the lowest scores, and all that are as good as the last of them."""
+    if len(matches) <= most:
+        return matches
+    limit = nsmallest(most, (score for _, score in matches))[-1]
+    return [match for match in matches if match[1] <= limit]
 
 
 def load_terms(db: sqlite3.Connection, tables: Tables, after: int) -> Iterator[tuple[int, str]]:

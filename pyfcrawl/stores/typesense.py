@@ -112,7 +112,9 @@ class TypesenseReader:
         stored = self._server.export(collection, ["package_id", "name"], chosen)
         return {each["package_id"]: each["name"] for each in stored}
 
-    def iterate(self, collection: str, fields: Sequence[str] | None = None) -> Iterator[Document]:
+    def iterate(
+        self, collection: str, fields: Sequence[str] | None = None, latest: bool = False
+    ) -> Iterator[Document]:
         """As IndexReader.iterate. Raises QueryError for a field that doesn't exist.
 
         Holds the ids of all documents, and of the documents themselves a page. What is written
@@ -120,12 +122,17 @@ class TypesenseReader:
         """
         chosen = fields_named(fields)
         self._server.known(collection)
-        return self._pages(collection, chosen, fields)
+        return self._pages(collection, chosen, fields, f"{IS_HEAD}:=true" if latest else None)
 
     def _pages(
-        self, collection: str, chosen: list[Field], names: Sequence[str] | None
+        self,
+        collection: str,
+        chosen: list[Field],
+        names: Sequence[str] | None,
+        condition: str | None,
     ) -> Iterator[Document]:
-        identifiers = sorted(each["id"] for each in self._server.export(collection, []))
+        found = self._server.export(collection, [], condition)
+        identifiers = sorted(each["id"] for each in found)
         wanted = None if names is None else stored_names(names)
         for page in chunks(identifiers, PAGE):
             stored = self._server.by_id(collection, page, wanted)

@@ -119,7 +119,8 @@ class Search:
         """The page of hits, the count of all and the facets."""
         if not self._plan.text.strip():
             return self._result({"q": "*"})
-        result = SearchResult(0, [], {field.name: [] for field in self._plan.facets})
+        empty: dict[str, list[tuple[str, int]]] = {field.name: [] for field in self._plan.facets}
+        result = SearchResult(0, [], empty, counts=[0] * len(self._plan.counts))
         for attempt in self._attempts():
             result = self._result(attempt)
             if result.found:
@@ -131,15 +132,24 @@ class Search:
     def _result(self, attempt: Mapping[str, Any]) -> SearchResult:
         shared = self._shared(attempt)
         offset, limit = self._plan.offset, self._plan.limit
-        page = {"page": offset // limit + 1, "per_page": limit}
+        page = {"page": offset // max(limit, 1) + 1, "per_page": limit}
         counting = offset + limit > _DEEP
-        (answer,) = self._ask([shared | self._facet_by() | ({"per_page": 0} if counting else page)])
+        first = shared | self._facet_by() | ({"per_page": 0} if counting else page)
+        answer, *narrowed = self._ask([first, *self._narrowed(shared)])
         found = int(answer["found"])
         facets = self._facets(answer)
-        if counting and offset < found:
+        if limit and counting and offset < found:
             (answer,) = self._ask([shared | page])
         hits = self._newest(shared, _hits(answer)) if self._grouped else _hits(answer)
-        return SearchResult(found, [document(hit, _ALL_FIELDS) for hit in hits], facets)
+        counts = [int(each["found"]) for each in narrowed]
+        documents = [document(hit, _ALL_FIELDS) for hit in hits]
+        return SearchResult(found, documents, facets, counts=counts)
+
+    def _narrowed(self, shared: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """For each condition to count by, the search with it as one more."""
+        for each in self._plan.counts:
+            both = (shared.get("filter_by", ""), self._condition(each))
+            yield {**shared, "filter_by": " && ".join(filter(None, both)), "per_page": 0}
 
     def _attempts(self) -> Iterator[dict[str, Any]]:
         """Searches from strict to lax; each is wanted only if those before found nothing.

@@ -157,7 +157,7 @@ class Catalog:
 
     async def glimpse(self, profile: Profile, query: Query) -> SearchResult:
         """As `search`, but hits lack their long texts, and it may be from up to a minute ago."""
-        key = (profile.collection, replace(query, filters=tuple(query.filters)))
+        key = (profile.collection, _hashable(query))
         found = self._glimpses.get(key)
         if found is None:
             whole = await self.search(profile, query)
@@ -260,6 +260,15 @@ class Catalog:
         """When the last run ended, Unix seconds."""
         with closing(open_state(self._state_url, readonly=True)) as state:
             return next((run.ended for run in state.runs(1)), 0)
+
+
+def _hashable(query: Query) -> Query:
+    return replace(
+        query,
+        filters=tuple(query.filters),
+        facets=tuple(query.facets),
+        counts=tuple(query.counts),
+    )
 
 
 def _without_texts(document: Document) -> Document:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from pyfcrawl.stores.index import CollectionInfo, Document, IndexReader
-from pyfcrawl.web.overview import FIELDS, Overview, overview
+from pyfcrawl.web.overview import FIELDS, RELEASE_FIELDS, Overview, overview
 
 #: Documents between two short rests, in which requests get the interpreter.
-_PIECE, _REST = 500, 0.002
+_PIECE, _REST = 100, 0.001
 #: Seconds between two looks whether a collection changed, and after which one is read anyway.
 _LOOK, _OLD = 10.0, 3600.0
 #: Times as long as reading took that are between two readings.
@@ -82,7 +82,11 @@ class Keeper:
         if kept and kept.mark == mark and started < kept.old:
             kept.next_look = started + _LOOK
             return
-        made = overview(self._documents(collection), time.time())
+        made = overview(
+            self._read(collection, FIELDS, latest=True),
+            self._read(collection, RELEASE_FIELDS),
+            time.time(),
+        )
         ended = time.monotonic()
         wait = max(_LOOK, _PATIENCE * (ended - started))
         self._kept[collection] = _Kept(made, mark, ended + wait, ended + _OLD)
@@ -92,8 +96,10 @@ class Keeper:
         info = self._reader().collection(collection)
         return (info, self._last_run())
 
-    def _documents(self, collection: str) -> Iterable[Document]:
-        for number, each in enumerate(self._reader().iterate(collection, FIELDS)):
+    def _read(
+        self, collection: str, fields: Sequence[str], latest: bool = False
+    ) -> Iterable[Document]:
+        for number, each in enumerate(self._reader().iterate(collection, fields, latest)):
             if number % _PIECE == 0:
                 if self._closed.is_set():
                     return

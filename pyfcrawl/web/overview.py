@@ -15,12 +15,13 @@ from pyfcrawl.core.names import package_id
 from pyfcrawl.core.people import split_people
 from pyfcrawl.stores.index import Document
 
+#: What is read of the latest release of each package, and of all releases.
 FIELDS = (
-    *("package_id", "registry", "name", "version", "version_sortable", "is_latest", "summary"),
+    *("package_id", "registry", "name", "version", "version_is_prerelease", "summary"),
     *("upload_timestamp", "first_upload_timestamp", "requires_dist", "author", "maintainer"),
     *("health_score", "github_stars", "github_archived", "github_updated", "download_last_month"),
-    "version_is_prerelease",
 )
+RELEASE_FIELDS = ("upload_timestamp",)
 
 #: How long the lists of the newest and so on are, and below which score care is needed.
 _TOP, _POOR = 15, 70
@@ -118,25 +119,19 @@ def person_key(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def overview(documents: Iterable[Document], made: float) -> Overview:
-    """Look at all documents (with FIELDS) once."""
-    heads: dict[str, Document] = {}
-    released: Counter[str] = Counter()
-    count = 0
-    for each in documents:
-        count += 1
-        month = month_of(each["upload_timestamp"])
-        if month:
-            released[month] += 1
-        known = heads.get(each["package_id"])
-        if known is None or _rank(each) > _rank(known):
-            heads[each["package_id"]] = each
-    found = Overview(made, heads, count, released=dict(sorted(released.items())))
-    months = Counter(filter(None, (month_of(_first(each)) for each in heads.values())))
-    found.added = dict(sorted(months.items()))
+def overview(latest: Iterable[Document], releases: Iterable[Document], made: float) -> Overview:
+    """Look at the latest release of each package (with FIELDS) and at all (RELEASE_FIELDS)."""
+    packages = {each["package_id"]: each for each in latest}
+    months = Counter(month_of(each["upload_timestamp"]) for each in releases)
+    found = Overview(made, packages, months.total(), released=_by_month(months))
+    found.added = _by_month(Counter(month_of(_first(each)) for each in packages.values()))
     _add_people(found)
     _add_dependents(found)
     return found
+
+
+def _by_month(counts: Counter[str | None]) -> dict[str, int]:
+    return dict(sorted((month, count) for month, count in counts.items() if month))
 
 
 def _first(head: Document) -> int | None:
@@ -150,11 +145,6 @@ def month_of(moment: int | None) -> str | None:
         return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m")
     except (OverflowError, ValueError, OSError):
         return None
-
-
-def _rank(document: Document) -> tuple[bool, str, str]:
-    latest = bool(document["is_latest"])
-    return latest, document["version_sortable"] or "", document["version"] or ""
 
 
 def _popularity(package: Document) -> tuple[int, str]:

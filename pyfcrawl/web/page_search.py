@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -13,10 +13,9 @@ from starlette.routing import BaseRoute, Route
 
 from pyfcrawl.core.abandoned import abandonment
 from pyfcrawl.core.names import normalized
-from pyfcrawl.core.profiles import Profile
 from pyfcrawl.core.versions import sort_key
 from pyfcrawl.errors import UnknownCollectionError
-from pyfcrawl.stores.index import Document, Filter
+from pyfcrawl.stores.index import Document, Filter, Query, SearchResult
 from pyfcrawl.web.links import Links
 from pyfcrawl.web.searching import (
     ARCHIVED,
@@ -95,29 +94,31 @@ async def _context(
     if len(asked.text) > LONGEST_TEXT:
         return context | {"state": "too long", "longest": LONGEST_TEXT}, 400
     links = site.templates.links(profile)
+    now = site.options.now()
+    counting = _counting(asked, now) if facets else {}
+    first = asked.query(now) if hits else asked.counting(now)
+    if "" in counting:
+        first = replace(first, facets=counting[""].facets, counts=counting[""].counts)
     try:
-        found, counted = await asyncio.gather(
-            _hits(site, profile, asked) if hits else _nothing(),
-            _facets(site, profile, asked, links) if facets else _nothing(),
+        found, *others = await asyncio.gather(
+            site.catalog.glimpse(profile, first),
+            *(site.catalog.glimpse(profile, each) for name, each in counting.items() if name),
         )
     except UnknownCollectionError:
         return context | {"state": "not crawled"}, 404
-    context |= {"facets": counted or [], "active": active(asked, links)}
-    return context | (found or {}), 200
+    context["active"] = active(asked, links)
+    if facets:
+        counted = dict(zip(counting, [found, *others], strict=True))
+        context["facets"] = _facets(counted, asked, links)
+    return context | (_hits(found, asked, int(now)) if hits else {}), 200
 
 
-async def _nothing() -> None:
-    """In the place of what was not asked for."""
-
-
-async def _hits(site: Site, profile: Profile, asked: Asked) -> dict[str, Any]:
+def _hits(found: SearchResult, asked: Asked, now: int) -> dict[str, Any]:
     """The page of hits."""
-    now = site.options.now()
-    found = await site.catalog.glimpse(profile, asked.query(now))
     pages = -(-found.found // PER_PAGE)
     return {
         "found": found,
-        "hits": in_order(found.hits, asked, int(now)),
+        "hits": in_order(found.hits, asked, now),
         "pages": page_numbers(asked.page, pages),
         "last": pages,
         "first": (asked.page - 1) * PER_PAGE + 1,
@@ -125,26 +126,34 @@ async def _hits(site: Site, profile: Profile, asked: Asked) -> dict[str, Any]:
     }
 
 
-async def _facets(site: Site, profile: Profile, asked: Asked, links: Links) -> list[Facet]:
-    """All facets. One of which something is chosen is counted as if nothing was."""
-    now = site.options.now()
-    chosen = sorted({name for name, _ in asked.chosen})
-    queries = [
-        asked.counts([name for name in FACETS if name not in chosen], now),
-        *(asked.counts([name], now, name) for name in chosen),
-        *(asked.count_with(released_within(key, now), "released", now) for key in RELEASED),
-        asked.count_with(_ARCHIVED, "archived", now),
-    ]
+def _counting(asked: Asked, now: float) -> dict[str, Query]:
+    """What to count for all facets: under "" those of which nothing is chosen, as for the hits.
+
+    One of which something is chosen is counted as if nothing was.
+    """
+    chosen = dict.fromkeys(name for name, _ in asked.chosen)
+    released = [released_within(key, now) for key in RELEASED]
+    together = [*(() if asked.released else released), *(() if asked.archived else (_ARCHIVED,))]
+    counting = {"": asked.counting(now, "", [n for n in FACETS if n not in chosen], together)}
+    counting |= {name: asked.counting(now, name, [name]) for name in chosen}
+    if asked.released:
+        counting["released"] = asked.counting(now, "released", (), released)
     if asked.archived:
-        queries.append(asked.counts((), now, "archived"))
-    results = await asyncio.gather(*(site.catalog.glimpse(profile, each) for each in queries))
-    counts = {name: pairs for each in results for name, pairs in each.facets.items()}
-    totals = [each.found for each in results[1 + len(chosen) :]]
-    everything = totals[-1] if asked.archived else results[0].found
+        counting["archived"] = asked.counting(now, "archived", (), [_ARCHIVED])
+    return counting
+
+
+def _facets(counted: Mapping[str, SearchResult], asked: Asked, links: Links) -> list[Facet]:
+    """All facets, of what was counted as `_counting` says."""
+    together = counted[""]
+    archived = counted.get("archived", together)
     return [
-        *(_facet(name, counts[field], asked, links) for name, field in FACETS.items()),
-        _released(totals, asked, links),
-        _archived(totals[len(RELEASED)], everything, asked, links),
+        *(
+            _facet(name, counted.get(name, together).facets[field], asked, links)
+            for name, field in FACETS.items()
+        ),
+        _released(counted.get("released", together).counts[: len(RELEASED)], asked, links),
+        _archived(archived.counts[-1], archived.found, asked, links),
     ]
 
 

@@ -16,8 +16,6 @@ from pyfcrawl.stores.index import Filter, Query
 LONGEST_TEXT = 200
 PER_PAGE = 20
 _DEEPEST_PAGE = 500
-#: A page that no search has.
-BEYOND = 10**9
 _DAY = 86_400
 _MOST_VALUES = 12
 _LONGEST_VALUE = 200
@@ -123,17 +121,21 @@ class Asked:
             per_page=PER_PAGE,
         )
 
-    def counts(self, names: Iterable[str], now: float, without: str = "") -> Query:
-        """Counts of some facets, and of all hits, as if nothing was chosen of one facet."""
-        return self._counted(self.filters(now, without), tuple(FACETS[name] for name in names))
-
-    def count_with(self, condition: Filter, without: str, now: float) -> Query:
-        """How many hits there are with another condition in the place of one."""
-        return self._counted([*self.filters(now, without), condition], ())
-
-    def _counted(self, filters: list[Filter], facets: tuple[str, ...]) -> Query:
-        """On a page so far behind that no hits have to be put in order and fetched."""
-        return Query(self.text, filters, page=BEYOND, per_page=1, facets=facets)
+    def counting(
+        self,
+        now: float,
+        without: str = "",
+        facets: Iterable[str] = (),
+        counts: Iterable[Filter] = (),
+    ) -> Query:
+        """No hits, but counts of facets and conditions, as if nothing was chosen of one facet."""
+        return Query(
+            text=self.text,
+            filters=self.filters(now, without),
+            per_page=0,
+            facets=tuple(FACETS[name] for name in facets),
+            counts=tuple(counts),
+        )
 
 
 def released_within(key: str, now: float) -> Filter:

@@ -192,6 +192,13 @@ class IndexContract:
         with pytest.raises(QueryError, match="invented"):
             writer.iterate(NAME, ["invented"])
 
+    def test_iterate_gives_the_latest_release_of_each_package(self, writer: IndexWriter) -> None:
+        versions = ["1.0", "2.0", "3.0"]
+        writer.upsert(NAME, [document("a", each, is_latest=each == "2.0") for each in versions])
+        writer.upsert(NAME, [document("b", "1.1", is_latest=False)])
+        found = writer.iterate(NAME, ["name", "version"], latest=True)
+        assert [(each["name"], each["version"]) for each in found] == [("a", "2.0"), ("b", "1.1")]
+
     def test_the_index_may_be_written_while_it_is_iterated(self, writer: IndexWriter) -> None:
         writer.upsert(NAME, [document(f"package-{number:04}") for number in range(1100)])
         seen = 0

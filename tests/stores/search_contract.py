@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyfcrawl.errors import QueryError
-from pyfcrawl.stores.index import IndexWriter, Patch, Query
+from pyfcrawl.stores.index import Filter, IndexWriter, Patch, Query
 from tests.stores.contract import NAME, document, names_of, search, texts_of
 
 #: The test's method is run by the subclasses of several stores.
@@ -443,7 +443,7 @@ class SearchContract:
             {"page": -1},
             {"page": "1"},
             {"page": True},
-            {"per_page": 0},
+            {"per_page": -1},
             {"per_page": 251},
             {"per_page": None},
             {"facet_values": 0},
@@ -457,6 +457,8 @@ class SearchContract:
             {"facets": None},
             {"filters": None},
             {"filters": [("registry", "=", "npm")]},
+            {"counts": [("registry", "=", "npm")]},
+            {"counts": [Filter("invented", "=", 1)]},
             {"text": None},
         ],
     )
@@ -501,6 +503,50 @@ class SearchContract:
         writer.delete(NAME, [target])
         facets = search(writer, facets=["license_expression"]).facets
         assert facets["license_expression"] == [("GPL-2.0-only", 1), ("MIT", 1)]
+
+    @pytest.mark.parametrize("text", ["", "plone", "portal", "api", "zzyzx", "hypermedai"])
+    @pytest.mark.parametrize("grouped", [True, False])
+    @pytest.mark.parametrize(
+        "filters", [[], [("framework_versions", "=", "Plone 6.0")], [("github_stars", ">=", 1)]]
+    )
+    def test_counts_are_the_hits_that_fit_one_more_filter(
+        self, writer: IndexWriter, text: str, grouped: bool, filters: list[tuple[Any, ...]]
+    ) -> None:
+        counted = [
+            Filter("upload_timestamp", ">=", _2024),
+            Filter("upload_timestamp", "<=", _2024 - 100 * _DAY),
+            Filter("github_stars", ">=", 150),
+            Filter("github_stars", "!=", 100),
+            Filter("registry", "=", "npm"),
+            Filter("license_expression", "=", "MIT"),
+            Filter("keywords", "=", "plone"),
+        ]
+        given = [Filter(*each) for each in filters]
+        for _ in range(2):  # the second time from what was remembered
+            found = writer.search(
+                NAME, Query(text, given, grouped=grouped, per_page=0, counts=counted)
+            )
+            assert found.hits == []
+            expected = [
+                writer.search(NAME, Query(text, [*given, each], grouped=grouped)).found
+                for each in counted
+            ]
+            if not grouped:
+                assert found.counts == (expected if found.found else [0] * len(counted))
+            # By a filter on releases another release of a package may be found than by none.
+            pairs = list(zip(found.counts, expected, strict=True))
+            assert all(count <= most for count, most in pairs)
+            assert all(count == most for count, most in pairs[2:5] if found.found)
+
+    def test_counts_follow_changes(self, writer: IndexWriter) -> None:
+        query = Query(facets=["license_expression"], counts=[Filter("github_stars", ">=", 150)])
+        assert [writer.search(NAME, query).counts for _ in range(3)] == [[1]] * 3
+        writer.patch(NAME, [Patch("pkg:pypi/plone-api", {"github_stars": 200})])
+        assert writer.search(NAME, query).counts == [2]
+        writer.delete(NAME, [PACKAGES[2]["identifier"]])
+        assert writer.search(NAME, query).counts == [1]
+        writer.upsert(NAME, [document("new", license_expression="ISC")])
+        assert ("ISC", 1) in writer.search(NAME, query).facets["license_expression"]
 
     def test_hits_are_whole_documents(self, writer: IndexWriter) -> None:
         hit = search(writer, "plone.restapi").hits[0]

@@ -255,7 +255,7 @@ def test_what_extras_need_comes_last() -> None:
     document = made(requires_dist=["x; extra == 'dev'", "y>=1", "!!"])
     assert [each.name for each in needs(document, None)] == ["y", "!!", "x"]
     other = made(name="y", package_id="pkg:pypi/y")
-    known = overview([{each: other.get(each) for each in FIELDS}], 0)
+    known = overview([{each: other.get(each) for each in FIELDS}], [], 0)
     assert [bool(each.package) for each in needs(document, known)] == [True, False, False]
 
 
