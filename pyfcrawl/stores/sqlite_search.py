@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from heapq import nsmallest
 
 from pyfcrawl.core.names import normalized
 from pyfcrawl.stores.conditions import Plan
@@ -26,8 +25,9 @@ _MOST_CORRECTIONS = 5
 
 #: Temporary, each connection its own: numbers of the documents that fit, for one search.
 _HITS = "temp.hits"
-#: As well: numbers and scores of the hits to put in order.
-_BEST = "temp.best"
+#: As well: numbers and scores of the heads that words alone find, and of those to put in order.
+_MATCHES, _BEST = "temp.matches", "temp.best"
+_SCORED = "id INTEGER PRIMARY KEY, score REAL"
 
 _BY_NAME = "d.name_sortable ASC NULLS LAST, d.version_sortable DESC, d.identifier"
 
@@ -58,8 +58,8 @@ class Search:
         self._parameters = conditions.values
         #: Whether the hits have been gathered in a table, as conditions demand.
         self._filtered = False
-        #: Heads that words alone find, each with its score, the best of which is the lowest.
-        self._matches: list[tuple[int, float]] | None = None
+        #: How many heads were found by words alone and are in _MATCHES. Lower scores are better.
+        self._matches: int | None = None
 
     def run(self) -> SearchResult:
         """The page of hits, the count of all and the facets."""
@@ -82,9 +82,10 @@ class Search:
 
     def _heads(self) -> Iterator[int]:
         """The numbers of all hits where they are heads of packages."""
-        if self._matches is not None:
-            return (head for head, _ in self._matches)
-        return (head for (head,) in self._db.execute(self._candidates(None), self._parameters))
+        # One row: for each the interpreter is let go and waited for.
+        sql = f"SELECT group_concat(id) FROM ({self._candidates(None)})"
+        (numbers,) = self._db.execute(sql, self._parameters).fetchone()
+        return map(int, numbers.split(",") if numbers else ())
 
     def _set_text(self, attempt: Attempt) -> None:
         """The parameters for the words, and for the exact name as each registry compares it."""
@@ -112,8 +113,8 @@ class Search:
     def _source(self, attempt: Attempt | None, packages: bool, ranked: bool = False) -> str:
         """FROM and its joins for all hits: `d`, `f` when ranked, and if asked for their `p`."""
         join = f" JOIN {self._tables.packages} p ON p._id = d._package" if packages else ""
-        if ranked and self._matches is not None:
-            first = f"{_BEST} f"
+        if self._matches is not None:
+            first = f"{_BEST if ranked else _MATCHES} f"
         elif ranked or (attempt and not self._filtered):
             first = f"({self._text_source(ranked)}) f"
         elif self._filtered:
@@ -126,6 +127,8 @@ class Search:
 
     def _candidates(self, attempt: Attempt | None) -> str:
         """SQL for the numbers of all hits, as `id`."""
+        if self._matches is not None:
+            return f"SELECT id FROM {_MATCHES}"
         if self._filtered:
             return f"SELECT id FROM {_HITS}"
         if attempt:
@@ -143,11 +146,11 @@ class Search:
             self._gather(attempt)
         elif attempt and self._heads_only:
             scored = self._plan.sort is None and self._plan.limit > 0
-            sql = self._text_source(scored)
-            if not scored:
-                sql = sql.replace(" AS id", " AS id, 0.0", 1)
-            self._matches = self._db.execute(sql, self._parameters).fetchall()
-            return len(self._matches)
+            columns = "(id, score)" if scored else "(id)"
+            self._fill(_MATCHES, _SCORED)
+            sql = f"INSERT INTO {_MATCHES} {columns} {self._text_source(scored)}"
+            self._matches = self._db.execute(sql, self._parameters).rowcount
+            return self._matches
         sql = f"SELECT count(*) FROM ({self._candidates(attempt)})"
         return int(self._db.execute(sql, self._parameters).fetchone()[0])
 
@@ -177,8 +180,7 @@ class Search:
     def _hits(self, attempt: Attempt | None) -> list[Document]:
         ranked = attempt is not None and self._plan.sort is None
         if ranked and self._matches is not None:
-            self._fill(_BEST, "id INTEGER PRIMARY KEY, score REAL")
-            self._db.executemany(f"INSERT INTO {_BEST} VALUES (?, ?)", self._best(self._matches))
+            self._choose(self._matches)
         packages = self._plan.sort is not None and self._plan.sort.level == "package"
         source = self._source(attempt, packages, ranked)
         parameters = self._parameters | {"limit": self._plan.limit, "offset": self._plan.offset}
@@ -188,11 +190,13 @@ class Search:
         numbers = [row[0] for row in self._db.execute(sql, parameters)]
         return self._documents(numbers)
 
-    def _best(self, matches: list[tuple[int, float]]) -> list[tuple[int, float]]:
-        """Matches among which the first ones are, so that not all have to be put in order."""
+    def _choose(self, matches: int) -> None:
+        """Fill _BEST with matches among which the first are, so that not all are put in order."""
+        self._fill(_BEST, _SCORED)
         most = self._plan.offset + self._plan.limit
-        if self._plan.descending or len(matches) <= most:
-            return matches
+        if self._plan.descending or matches <= most:
+            self._take(f"SELECT id, score FROM {_MATCHES}")
+            return
         documents = self._tables.documents
         same = (
             f"SELECT _id FROM {documents} WHERE _key = :key UNION ALL"
@@ -203,16 +207,22 @@ class Search:
             f"SELECT _id FROM {documents} WHERE _key BETWEEN :key AND :key_end UNION ALL"
             f" SELECT _id FROM {documents} WHERE _bare <> _key AND _bare BETWEEN :key AND :key_end"
         )
-        first, named = self._ids(same), self._ids(begun)
-        by_name = [match for match in matches if match[0] in named]
-        best = [match for match in matches if match[0] in first] + _lowest(by_name, most)
-        if len(by_name) < most:
-            others = [match for match in matches if match[0] not in named]
-            best += _lowest(others, most - len(by_name))
-        return list(dict(best).items())
+        self._take(f"SELECT id, score FROM ({same}) JOIN {_MATCHES} ON id = _id")
+        named = self._take_lowest(f"({begun}) JOIN {_MATCHES} ON id = _id", most)
+        if named < most:
+            self._take_lowest(f"{_MATCHES} WHERE id NOT IN ({begun})", most - named)
 
-    def _ids(self, sql: str) -> set[int]:
-        return {number for (number,) in self._db.execute(sql, self._parameters)}
+    def _take_lowest(self, source: str, most: int) -> int:
+        """Take the matches with the lowest scores, and all that are as good as the last of them."""
+        lowest = f"SELECT score FROM {source} ORDER BY score LIMIT {most}"
+        sql = f"SELECT max(score) FROM ({lowest})"
+        (self._parameters["worst"],) = self._db.execute(sql, self._parameters).fetchone()
+        return self._take(f"SELECT id, score FROM (SELECT * FROM {source}) WHERE score <= :worst")
+
+    def _take(self, sql: str) -> int:
+        """Put matches into _BEST; returns how many were not there."""
+        into = f"INSERT OR IGNORE INTO {_BEST} {sql}"
+        return self._db.execute(into, self._parameters).rowcount
 
     def _order(self, ranked: bool) -> str:
         direction = "DESC" if self._plan.descending else "ASC"
@@ -269,14 +279,6 @@ _NAME_FIRST = (
     " WHEN d.name_sortable IN (:pypi, :npm) THEN 0"
     " WHEN d._key = :key OR d._bare = :key THEN 1 ELSE 2 END"
 )
-
-
-def _lowest(matches: list[tuple[int, float]], most: int) -> list[tuple[int, float]]:
-    """The matches with the lowest scores, and all that are as good as the last of them."""
-    if len(matches) <= most:
-        return matches
-    limit = nsmallest(most, (score for _, score in matches))[-1]
-    return [match for match in matches if match[1] <= limit]
 
 
 def load_terms(db: sqlite3.Connection, tables: Tables, after: int) -> Iterator[tuple[int, str]]:
