@@ -195,7 +195,7 @@ class Catalog:
     async def overview_now(self, profile: Profile) -> Overview | None:
         """As `overview`, None when it is not there within a moment or can't be made."""
         try:
-            return await asyncio.wait_for(self.overview(profile), _MOMENT)
+            return await self._keeper.overview(profile.collection, _MOMENT)
         except (TimeoutError, StoreError):
             return None
 

@@ -38,15 +38,24 @@ class Keeper:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="overview")
         self._kept: dict[str, _Kept] = {}
         self._under_way: dict[str, asyncio.Future[None]] = {}
+        #: When the making of the last one began, by the monotonic clock.
+        self._begun: dict[str, float] = {}
         self._closed = threading.Event()
 
-    async def overview(self, collection: str) -> Overview:
-        """The overview there is; the first is waited for. Raises StoreError."""
+    async def overview(self, collection: str, patience: float | None = None) -> Overview:
+        """The overview there is; the first is waited for.
+
+        With `patience` only until it is so many seconds since its making began, however many
+        ask. Raises StoreError, and TimeoutError.
+        """
         kept = self._kept.get(collection)
         if kept is None or time.monotonic() >= kept.next_look:
             renewal = self._renewal(collection)
             if kept is None:
-                await asyncio.shield(renewal)
+                left = None
+                if patience is not None:
+                    left = max(0.0, self._begun[collection] + patience - time.monotonic())
+                await asyncio.wait_for(asyncio.shield(renewal), left)
         return self._kept[collection].overview
 
     def begin(self, collection: str) -> None:
@@ -65,6 +74,7 @@ class Keeper:
             loop = asyncio.get_running_loop()
             future = loop.run_in_executor(self._pool, self._renew, collection)
             self._under_way[collection] = future
+            self._begun[collection] = time.monotonic()
             future.add_done_callback(lambda done: self._ended(collection, done))
         return future
 

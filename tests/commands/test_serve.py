@@ -8,7 +8,7 @@ import socket
 import httpx
 import pytest
 
-from pyfcrawl.commands.serve import impatient
+from pyfcrawl.commands.serve import impatient, listening
 from pyfcrawl.stores.index import IndexAddress
 from tests.commands.shell import Shell, document, error_of
 
@@ -46,6 +46,14 @@ def test_only_the_profiles_named_are_shown(shell: Shell) -> None:
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_answers_are_sent_at_once(host: str) -> None:
+    with listening(host, 0) as listener, socket.create_connection(listener.getsockname()[:2]):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_pages_wait_less_for_an_index_than_crawls() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -428,6 +429,31 @@ def test_who_waits_is_told_what_failed_and_later_ones_are_not() -> None:
 
     asyncio.run(ask())
     keeper.close()
+
+
+def test_a_page_waits_for_the_first_overview_but_a_moment_however_many_ask() -> None:
+    gate = threading.Event()
+
+    class Slow(Index):
+        def iterate(self, name: str, fields: Sequence[str], latest: bool) -> Iterator[Document]:
+            gate.wait(20)
+            return super().iterate(name, fields, latest)
+
+    index = Slow()
+    keeper = Keeper(lambda: index, lambda: 1)  # type: ignore[arg-type, return-value]
+
+    async def ask() -> None:
+        with pytest.raises(TimeoutError):
+            await keeper.overview("plone", 0.1)
+        with pytest.raises(TimeoutError):  # at once: that it takes long is known by now
+            await asyncio.wait_for(keeper.overview("plone", 0.1), 5)
+        gate.set()
+        assert (await keeper.overview("plone", 20)).packages
+        assert (await keeper.overview("plone", 0)).packages
+
+    asyncio.run(ask())
+    keeper.close()
+    assert index.rounds == 1
 
 
 # --- memory -------------------------------------------------------------------------------------
