@@ -20,6 +20,7 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
+from pyfcrawl.batch import bodies
 from pyfcrawl.batch.gate import Gate, GateClosedError, Gates, gates_of, own_root
 from pyfcrawl.batch.messages import Batch, BatchResponse, Failure, Target
 from pyfcrawl.batch.tokens import Tokens
@@ -33,10 +34,6 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 #: Redirects followed for one GET.
 _HOPS = 10
-
-
-class TooLargeError(SourceError):
-    """A body over BATCH_MAX_BODY; refused unread."""
 
 
 class BadStatusError(SourceError):
@@ -139,7 +136,7 @@ class BatchDownloadHandler:
             # Whatever it is: one target must not take the batch's others down.
             if not isinstance(error, _EXPECTED):
                 logger.exception("%s: unexpected", target.url)
-            retry = not isinstance(error, TooLargeError)
+            retry = not isinstance(error, bodies.TooLargeError)
             answers.failures.append(Failure(target, _reason(error), retry))
 
     async def _follow(self, target: Target, gate: Gate) -> _Answer:
@@ -168,7 +165,7 @@ class BatchDownloadHandler:
         async with self._client().get(url, headers=headers, allow_redirects=False) as response:
             status = response.status
             if status == 200:
-                body = await self._read(response)
+                body = await bodies.read(response, self._max_body)
                 gate.good()
                 return _Answer(200, body, response.headers.get("ETag", ""))
             gate.answered(status, response.headers.get("Retry-After"), time.time())
@@ -177,20 +174,6 @@ class BatchDownloadHandler:
             if status in _REDIRECTS:
                 return _place(url, response.headers.get("Location", ""))
             raise BadStatusError(f"answered {status}")
-
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        if (response.content_length or 0) > self._max_body:
-            response.close()
-            raise TooLargeError(f"{response.content_length} bytes, over BATCH_MAX_BODY")
-        pieces = []
-        size = 0
-        async for piece in response.content.iter_any():
-            size += len(piece)
-            if size > self._max_body:
-                response.close()
-                raise TooLargeError(f"more than {self._max_body} bytes, over BATCH_MAX_BODY")
-            pieces.append(piece)
-        return b"".join(pieces)
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:

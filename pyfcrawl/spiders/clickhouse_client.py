@@ -16,6 +16,7 @@ from urllib.request import getproxies
 
 import aiohttp
 
+from pyfcrawl.batch import bodies
 from pyfcrawl.batch.gate import STRAINED, Gate
 from pyfcrawl.core import retry_after
 from pyfcrawl.core.downloads import days_before
@@ -153,7 +154,7 @@ class ClickHouse:
                 raise _AgainError(_line(error)) from error
 
     async def _answer(self, response: aiohttp.ClientResponse) -> bytes:
-        body = await self._body(response)
+        body = await bodies.read(response, self._max_body)
         if response.status == 200:
             self._gate.good()
             return body
@@ -173,16 +174,6 @@ class ClickHouse:
         if wait:
             self._gate.pause(wait)
         raise _AgainError(what)
-
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
-        pieces, size = [], 0
-        async for piece in response.content.iter_any():
-            size += len(piece)
-            if size > self._max_body:
-                response.close()
-                raise SourceError(f"more than {self._max_body} bytes, over BATCH_MAX_BODY")
-            pieces.append(piece)
-        return b"".join(pieces)
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
