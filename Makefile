@@ -45,7 +45,9 @@ quickstart: $(INSTALLED)
 
 install: $(INSTALLED)
 
+# Compiled first: hundreds of commands are run, and where bytecode is not written each would do it.
 test: $(INSTALLED_DEV)
+	@$(BIN)/python -m compileall -q pyfcrawl
 	@$(BIN)/python -m pytest -n auto --dist worksteal --reruns 1
 
 lint: $(INSTALLED_DEV)

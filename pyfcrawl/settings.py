@@ -34,14 +34,15 @@ def _profiles_file() -> str:
 
 
 def _pypi_root() -> str:
-    """The registry that the libraries of its field name; imported only when it is needed."""
-    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+    """The registry that a library of its field names, read off a package's page there."""
+    from packageurl.contrib.purl2url import get_repo_url
 
-    return PYPI_SIMPLE_ENDPOINT.rstrip("/").removesuffix("/simple")
+    address: str = get_repo_url("pkg:pypi/x")  # type: ignore[no-untyped-call]
+    return address.partition("/project/")[0]
 
 
 def _npm_root() -> str:
-    """Likewise, read off an npm package's download address."""
+    """Likewise, off an npm package's download address."""
     from packageurl.contrib.purl2url import get_download_url
 
     address: str = get_download_url("pkg:npm/x@1")  # type: ignore[no-untyped-call]

@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
@@ -16,53 +15,13 @@ from pyfcrawl.addons import check_settings
 from pyfcrawl.commands import output
 from pyfcrawl.commands.manage_frame import Action, Manager, agreed, say
 from pyfcrawl.errors import ConfigurationError
-from pyfcrawl.scheduling import overview
-from pyfcrawl.scheduling.overview import EndedRun, Failed, RunStanding, WorkerStanding
-from pyfcrawl.stores.redis_client import Patience, RedisAddress, connect
+
+if TYPE_CHECKING:
+    from pyfcrawl.scheduling.overview import EndedRun, Failed, RunStanding, WorkerStanding
+    from pyfcrawl.scheduling.place import Place
 
 #: Failed requests, and names of ended runs, that are shown.
 _SHOWN = 10
-
-
-class Place:
-    """Where the runs are. Every call raises StoreError when Redis is away or refuses."""
-
-    def __init__(self, address: RedisAddress) -> None:
-        self._prefix = address.prefix
-        self._server = connect(address.url, address.timeout)
-        self._patience = Patience(address.for_reading())
-
-    def _ask(self, question: Any, *arguments: Any) -> Any:
-        return self._patience.call(partial(question, self._server, self._prefix, *arguments))
-
-    def runs(self) -> list[RunStanding]:
-        """Those under way."""
-        found: list[RunStanding] = self._ask(overview.open_runs)
-        return found
-
-    def ended(self) -> list[EndedRun]:
-        """Those that ended with requests given up."""
-        found: list[EndedRun] = self._ask(overview.ended_runs)
-        return found
-
-    def forget_ended(self) -> list[EndedRun]:
-        """Clear the list of them."""
-        found: list[EndedRun] = self._ask(overview.forget_ended)
-        return found
-
-    def revive(self, run: str) -> int:
-        """Have what was given up of a run tried again."""
-        queue = overview.queue_of(self._server, self._prefix, run)
-        count: int = self._patience.call(queue.revive)
-        return count
-
-    def drop(self, run: str) -> bool:
-        """Remove a run."""
-        return bool(self._ask(overview.drop, run))
-
-    def close(self) -> None:
-        """Hang up."""
-        self._server.close()
 
 
 @contextmanager
@@ -74,6 +33,10 @@ def _place(command: Manager) -> Iterator[Place]:
         raise ConfigurationError(
             "queue: there is none without Redis, as no workers share a run; set REDIS_URL"
         )
+    # Only who asks for it waits for Redis's client to be loaded.
+    from pyfcrawl.scheduling.place import Place
+    from pyfcrawl.stores.redis_client import RedisAddress
+
     found = Place(
         replace(
             RedisAddress.parse(settings["REDIS_URL"]),

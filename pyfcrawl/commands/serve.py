@@ -7,7 +7,6 @@ import socket
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-import uvicorn
 from scrapy.commands import ScrapyCommand
 
 from pyfcrawl.addons import check_settings
@@ -18,9 +17,6 @@ from pyfcrawl.core.overdue import limits
 from pyfcrawl.core.profiles import Profile, select
 from pyfcrawl.errors import ConfigurationError
 from pyfcrawl.stores.index import IndexAddress
-from pyfcrawl.web.app import create_app
-from pyfcrawl.web.catalog import Catalog
-from pyfcrawl.web.options import SiteOptions
 
 #: Seconds for which a page waits for an index that is away: a crawl has more time.
 _PATIENCE = 10
@@ -58,6 +54,13 @@ class Command(Frame, ScrapyCommand):
 
     def carry_out(self, words: list[str], opts: argparse.Namespace) -> int:
         """See Frame."""
+        # Here, as no other command should wait for it to be loaded.
+        import uvicorn
+
+        from pyfcrawl.web.app import create_app
+        from pyfcrawl.web.catalog import Catalog
+        from pyfcrawl.web.options import SiteOptions
+
         no_words(words)
         if opts.target is not None:
             raise ConfigurationError(f"-t {opts.target}: the site shows profiles; name one with -p")

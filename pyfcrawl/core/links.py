@@ -183,13 +183,12 @@ def _path(parts: SplitResult) -> str:
 def _registry_hosts() -> frozenset[str]:
     """Host names of the registries' pages, without `www.`.
 
-    The repository names no registry: the addresses come from the libraries that speak to them
-    (imported here because loading them takes longer than the rest of this room).
+    The repository names no registry: the addresses come from a library that knows them.
     """
     from packageurl.contrib.purl2url import get_download_url, get_repo_url
-    from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-    index = urlsplit(PYPI_SIMPLE_ENDPOINT).hostname or ""
+    page = get_repo_url("pkg:pypi/x")  # type: ignore[no-untyped-call]
+    index = urlsplit(page).hostname or ""
     first, _, rest = index.partition(".")
     npm = (
         get_repo_url("pkg:npm/x"),  # type: ignore[no-untyped-call]

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pypi_simple import PYPI_SIMPLE_ENDPOINT
+from packageurl.contrib.purl2url import get_repo_url
 
 from pyfcrawl.core.document import FIELDS, problem_with_fields
 from pyfcrawl.core.health import score
@@ -14,7 +14,7 @@ from pyfcrawl.core.health import score
 NOW = 1_790_000_000
 DAY = 86_400
 DOCS = "https://docs.example.org/thing"
-REGISTRY_PAGE = f"https://{urlsplit(PYPI_SIMPLE_ENDPOINT).hostname}/project/thing/"
+REGISTRY_PAGE = f"https://{urlsplit(get_repo_url('pkg:pypi/x')).hostname}/project/thing/"
 REPOSITORY = "https://github.com/acme/thing"
 
 BEST = {

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packageurl.contrib.purl2url import get_repo_url
-from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from pyfcrawl.core.links import (
     documentation_of,
@@ -19,7 +18,7 @@ from pyfcrawl.core.links import (
     tracker_of,
 )
 
-PYPI = urlsplit(PYPI_SIMPLE_ENDPOINT).hostname or ""
+PYPI = urlsplit(get_repo_url("pkg:pypi/x")).hostname or ""
 NPM = urlsplit(get_repo_url("pkg:npm/x")).hostname or ""
 
 JUNK = st.none() | st.integers() | st.text() | st.lists(st.text()) | st.binary()
