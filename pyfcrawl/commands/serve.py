@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import socket
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from scrapy.commands import ScrapyCommand
@@ -17,6 +18,9 @@ from pyfcrawl.core.overdue import limits
 from pyfcrawl.core.profiles import Profile, select
 from pyfcrawl.errors import ConfigurationError
 from pyfcrawl.stores.index import IndexAddress
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 #: Seconds for which a page waits for an index that is away: a crawl has more time.
 _PATIENCE = 10
@@ -54,19 +58,33 @@ class Command(Frame, ScrapyCommand):
 
     def carry_out(self, words: list[str], opts: argparse.Namespace) -> int:
         """See Frame."""
-        # Here, as no other command should wait for it to be loaded.
-        import uvicorn
-
-        from pyfcrawl.web.app import create_app
-        from pyfcrawl.web.catalog import Catalog
-        from pyfcrawl.web.options import SiteOptions
-
         no_words(words)
         if opts.target is not None:
             raise ConfigurationError(f"-t {opts.target}: the site shows profiles; name one with -p")
         settings = self._settings
         check_settings(settings)
-        profiles = self._shown(opts)
+        app = self._site(self._shown(opts))
+        host = settings["SERVE_HOST"] if opts.host is None else opts.host
+        port = (
+            port_number("SERVE_PORT", settings["SERVE_PORT"])
+            if opts.port is None
+            else port_number("--port", opts.port)
+        )
+        with listening(host, port) as listener, metrics(settings):
+            shown = f"[{host}]" if ":" in host else host
+            output.show(f"http://{shown}:{listener.getsockname()[1]}/  (Ctrl-C stops it)")
+            output.flush()
+            serve(app, listener)
+        return 0
+
+    def _site(self, profiles: list[Profile]) -> Starlette:
+        """The site over what the settings name. Raises ConfigurationError, StoreError."""
+        # Loaded here, so that no other command waits for it.
+        from pyfcrawl.web.app import create_app
+        from pyfcrawl.web.catalog import Catalog
+        from pyfcrawl.web.options import SiteOptions
+
+        settings = self._settings
         catalog = Catalog(
             {each.name: each for each in profiles},
             profiles[0].name,
@@ -81,26 +99,7 @@ class Command(Frame, ScrapyCommand):
             trust_proxy=settings.getint("TRUST_PROXY"),
             api_rate_limit=settings.getint("API_RATE_LIMIT"),
         )
-        host = settings["SERVE_HOST"] if opts.host is None else opts.host
-        port = (
-            port_number("SERVE_PORT", settings["SERVE_PORT"])
-            if opts.port is None
-            else port_number("--port", opts.port)
-        )
-        with listening(host, port) as listener, metrics(settings):
-            shown = f"[{host}]" if ":" in host else host
-            output.show(f"http://{shown}:{listener.getsockname()[1]}/  (Ctrl-C stops it)")
-            output.flush()
-            uvicorn.Server(
-                uvicorn.Config(
-                    create_app(catalog, options),
-                    log_level="warning",
-                    access_log=False,
-                    server_header=False,
-                    proxy_headers=False,  # the app's own, which can't be told lies
-                )
-            ).run(sockets=[listener])
-        return 0
+        return create_app(catalog, options)
 
     def _shown(self, opts: argparse.Namespace) -> list[Profile]:
         """The profiles to show, that to begin with first. Raises ConfigurationError."""
@@ -109,6 +108,21 @@ class Command(Frame, ScrapyCommand):
             return select(known, opts.profile_name)
         first = select(known, self._settings["DEFAULT_PROFILE"])
         return [*first, *(each for each in known.values() if each not in first)]
+
+
+def serve(app: Starlette, listener: socket.socket) -> None:
+    """Answer at a listening socket until a signal comes."""
+    import uvicorn
+
+    uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # the app's own, which can't be told lies
+        )
+    ).run(sockets=[listener])
 
 
 def impatient(address: IndexAddress) -> IndexAddress:
