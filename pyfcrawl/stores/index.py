@@ -82,7 +82,8 @@ class Query:
     (names and relevance ascending/best first, numbers and versions descending). `grouped` gives
     one hit a package: its latest release, or with filters its newest release that fits them.
     `per_page` 0 asks for no hits, but for what is counted. For each of `counts` it is counted how
-    many of the hits fit it as well.
+    many of the hits fit it as well; where filters hold for some releases only, a store may count a
+    package by another release that fits all of them.
     """
 
     text: str = ""

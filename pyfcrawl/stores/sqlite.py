@@ -26,7 +26,7 @@ from pyfcrawl.stores.index import (
     WriteReport,
 )
 from pyfcrawl.stores.spelling import Vocabulary
-from pyfcrawl.stores.sqlite_census import Censuses, note_change
+from pyfcrawl.stores.sqlite_census import Censuses, note_change, still_there
 from pyfcrawl.stores.sqlite_collections import (
     check_name,
     drop_collection,
@@ -42,7 +42,7 @@ from pyfcrawl.stores.sqlite_labels import select_in
 from pyfcrawl.stores.sqlite_migrate import migrate
 from pyfcrawl.stores.sqlite_rows import Projection
 from pyfcrawl.stores.sqlite_schema import Layout, Tables
-from pyfcrawl.stores.sqlite_search import Search, load_terms
+from pyfcrawl.stores.sqlite_search import Search, load_terms, newest_term
 from pyfcrawl.stores.sqlite_write import CollectionWriter
 from pyfcrawl.stores.values import chunks, is_key
 
@@ -187,10 +187,13 @@ class SqliteReader:
         """The words of a collection, those learned since the last time added."""
         with self._vocabulary_lock:
             last, vocabulary = self._vocabularies.get(tables.number, (0, Vocabulary()))
+            if last > newest_term(db, tables):  # another file is in its place
+                last, vocabulary = 0, Vocabulary()
             new = list(load_terms(db, tables, last))
             vocabulary.add(term for _, term in new)
             last = new[-1][0] if new else last
-            self._vocabularies[tables.number] = (last, vocabulary)
+            kept = still_there(db, self._vocabularies)
+            self._vocabularies = kept | {tables.number: (last, vocabulary)}
             return vocabulary
 
     @contextmanager

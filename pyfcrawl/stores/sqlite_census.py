@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from pyfcrawl.core.document import Field
 from pyfcrawl.stores.conditions import Condition
 from pyfcrawl.stores.sqlite_conditions import Conditions
 from pyfcrawl.stores.sqlite_labels import unpacked
 from pyfcrawl.stores.sqlite_schema import Tables, quoted
+
+V = TypeVar("V")
 
 #: A field with more different values is better counted hit by hit.
 _MOST_LABELS = 1000
@@ -85,37 +88,49 @@ class Censuses:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        #: By collection's number: how often it had changed, and the census, if one was worth it.
-        self._kept: dict[int, tuple[int, Census | None]] = {}
+        #: By collection's number: its state, and the census of it, if one was worth it.
+        self._kept: dict[int, tuple[str, Census | None]] = {}
 
     def of(self, db: sqlite3.Connection, tables: Tables, found: int) -> Census | None:
         """A census as of the transaction that is open, None if it isn't worth the making.
 
         It is if many packages were `found`, or if nothing was written since somebody asked last.
         """
-        changes = changes_of(db, tables)
+        state = _state(db, tables)
+        if state is None:
+            return None
         with self._lock:
-            seen, census = self._kept.get(tables.number, (-1, None))
-            if census is None or seen != changes:
+            seen, census = self._kept.get(tables.number, (None, None))
+            if census is None or seen != state:
                 count = db.execute(f"SELECT count(*) FROM {tables.packages}").fetchone()[0]
-                worth = seen == changes or found * _MANY >= count
+                worth = seen == state or found * _MANY >= count
                 census = Census(db, tables) if worth else None
-                self._kept[tables.number] = changes, census
+                self._keep(db, tables, state, census)
             return census
 
+    def _keep(
+        self, db: sqlite3.Connection, tables: Tables, state: str, census: Census | None
+    ) -> None:
+        """Remember a census, and forget those of collections that were dropped."""
+        self._kept = still_there(db, self._kept) | {tables.number: (state, census)}
 
-def changes_of(db: sqlite3.Connection, tables: Tables) -> int:
-    """How often the collection was changed."""
+
+def still_there(db: sqlite3.Connection, kept: Mapping[int, V]) -> dict[int, V]:
+    """Of what is kept by collections' numbers that of collections which weren't dropped."""
+    there = {number for (number,) in db.execute("SELECT id FROM collections")}
+    return {number: value for number, value in kept.items() if number in there}
+
+
+def _state(db: sqlite3.Connection, tables: Tables) -> str | None:
+    """What is another after each change, in whatever file; None where changes weren't noted yet."""
     row = db.execute("SELECT value FROM meta WHERE key = ?", [_key(tables)]).fetchone()
-    return int(row[0]) if row else 0
+    return row[0] if row else None
 
 
 def note_change(db: sqlite3.Connection, tables: Tables) -> None:
     """Have readers know that the open transaction changes the collection."""
-    db.execute(
-        "INSERT INTO meta VALUES (?, '1') ON CONFLICT (key) DO UPDATE SET value = value + 1",
-        [_key(tables)],
-    )
+    sql = "INSERT OR REPLACE INTO meta VALUES (?, hex(randomblob(16)))"
+    db.execute(sql, [_key(tables)])
 
 
 def forget_changes(db: sqlite3.Connection, tables: Tables) -> None:
@@ -124,4 +139,4 @@ def forget_changes(db: sqlite3.Connection, tables: Tables) -> None:
 
 
 def _key(tables: Tables) -> str:
-    return f"changes {tables.number}"
+    return f"state {tables.number}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyfcrawl.errors import StoreError, UnknownCollectionError
 from pyfcrawl.stores.index import CollectionInfo
-from pyfcrawl.stores.sqlite_census import forget_changes
+from pyfcrawl.stores.sqlite_census import forget_changes, note_change
 from pyfcrawl.stores.sqlite_schema import Layout, Tables, collection_tables
 from pyfcrawl.stores.values import is_key
 
@@ -66,6 +66,7 @@ def make_collection(
     number = db.execute(sql, [name, generation or uuid.uuid4().hex]).lastrowid or 0
     for statement in collection_tables(layout, Tables(number)):
         db.execute(statement)
+    note_change(db, Tables(number))
     return number
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import nlargest
 from typing import Any
 
+from pyfcrawl.core.document import Field
 from pyfcrawl.stores.conditions import Condition, Plan
-from pyfcrawl.stores.sqlite_census import Censuses
+from pyfcrawl.stores.sqlite_census import Census, Censuses
 from pyfcrawl.stores.sqlite_conditions import Conditions
 from pyfcrawl.stores.sqlite_labels import Labels
 from pyfcrawl.stores.sqlite_schema import Layout, Tables
@@ -48,24 +49,30 @@ class Counts:
 
         If they are heads of packages `heads` gives the numbers as well.
         """
-        plan = self._plan
-        if not plan.facets and not plan.counts:
+        if not self._plan.facets and not self._plan.counts:
             return {}, []
-        census = self._censuses.of(self._db, self._tables, found) if heads else None
-        if census is None or heads is None:
-            facets = self._labels.counts(plan.facets, plan.facet_values, sql, values)
-            return facets, [self._fitting(each, sql, values) for each in plan.counts]
-        hits = census.mask(heads())
-        facets, many = {}, []
-        for field in plan.facets:
+        if heads is not None:
+            census = self._censuses.of(self._db, self._tables, found)
+            if census is not None:
+                return self._by_census(census, census.mask(heads()), sql, values)
+        facets = self._one_by_one(self._plan.facets, sql, values)
+        return facets, [self._fitting(each, sql, values) for each in self._plan.counts]
+
+    def _by_census(
+        self, census: Census, hits: int, sql: str, values: Mapping[str, Any]
+    ) -> tuple[Facets, list[int]]:
+        facets: Facets = {}
+        for field in self._plan.facets:
             labels = census.labels(self._db, field)
             if labels is None:
-                many.append(field)
+                facets |= self._one_by_one([field], sql, values)
             else:
                 facets[field.name] = self._labels.named(self._most_common(labels, hits))
-        facets |= self._labels.counts(many, plan.facet_values, sql, values)
-        masks = (census.fitting(self._db, each) for each in plan.counts)
+        masks = (census.fitting(self._db, each) for each in self._plan.counts)
         return facets, [(hits & mask).bit_count() for mask in masks]
+
+    def _one_by_one(self, fields: Sequence[Field], sql: str, values: Mapping[str, Any]) -> Facets:
+        return self._labels.counts(fields, self._plan.facet_values, sql, values)
 
     def _most_common(self, labels: Mapping[int, int], hits: int) -> list[tuple[int, int]]:
         counted = ((number, (mask & hits).bit_count()) for number, mask in labels.items())

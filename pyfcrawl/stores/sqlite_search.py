@@ -60,6 +60,8 @@ class Search:
         self._filtered = False
         #: How many heads were found by words alone and are in _MATCHES. Lower scores are better.
         self._matches: int | None = None
+        #: The table with those of them to put in order.
+        self._ordered = _MATCHES
 
     def run(self) -> SearchResult:
         """The page of hits, the count of all and the facets."""
@@ -114,7 +116,7 @@ class Search:
         """FROM and its joins for all hits: `d`, `f` when ranked, and if asked for their `p`."""
         join = f" JOIN {self._tables.packages} p ON p._id = d._package" if packages else ""
         if self._matches is not None:
-            first = f"{_BEST if ranked else _MATCHES} f"
+            first = f"{self._ordered} f"
         elif ranked or (attempt and not self._filtered):
             first = f"({self._text_source(ranked)}) f"
         elif self._filtered:
@@ -180,7 +182,7 @@ class Search:
     def _hits(self, attempt: Attempt | None) -> list[Document]:
         ranked = attempt is not None and self._plan.sort is None
         if ranked and self._matches is not None:
-            self._choose(self._matches)
+            self._ordered = self._chosen(self._matches)
         packages = self._plan.sort is not None and self._plan.sort.level == "package"
         source = self._source(attempt, packages, ranked)
         parameters = self._parameters | {"limit": self._plan.limit, "offset": self._plan.offset}
@@ -190,13 +192,12 @@ class Search:
         numbers = [row[0] for row in self._db.execute(sql, parameters)]
         return self._documents(numbers)
 
-    def _choose(self, matches: int) -> None:
-        """Fill _BEST with matches among which the first are, so that not all are put in order."""
-        self._fill(_BEST, _SCORED)
+    def _chosen(self, matches: int) -> str:
+        """A table of matches among which the first are, so that not all are put in order."""
         most = self._plan.offset + self._plan.limit
         if self._plan.descending or matches <= most:
-            self._take(f"SELECT id, score FROM {_MATCHES}")
-            return
+            return _MATCHES
+        self._fill(_BEST, _SCORED)
         documents = self._tables.documents
         same = (
             f"SELECT _id FROM {documents} WHERE _key = :key UNION ALL"
@@ -206,11 +207,13 @@ class Search:
         begun = (
             f"SELECT _id FROM {documents} WHERE _key BETWEEN :key AND :key_end UNION ALL"
             f" SELECT _id FROM {documents} WHERE _bare <> _key AND _bare BETWEEN :key AND :key_end"
+            " AND _key NOT BETWEEN :key AND :key_end"
         )
         self._take(f"SELECT id, score FROM ({same}) JOIN {_MATCHES} ON id = _id")
         named = self._take_lowest(f"({begun}) JOIN {_MATCHES} ON id = _id", most)
         if named < most:
             self._take_lowest(f"{_MATCHES} WHERE id NOT IN ({begun})", most - named)
+        return _BEST
 
     def _take_lowest(self, source: str, most: int) -> int:
         """Take the matches with the lowest scores, and all that are as good as the last of them."""
@@ -286,3 +289,9 @@ def load_terms(db: sqlite3.Connection, tables: Tables, after: int) -> Iterator[t
     sql = f"SELECT _id, term FROM {tables.terms} WHERE _id > ? ORDER BY _id"
     found: Iterable[tuple[int, str]] = db.execute(sql, [after])
     yield from found
+
+
+def newest_term(db: sqlite3.Connection, tables: Tables) -> int:
+    """Number of the term learned last, 0 if there is none."""
+    (number,) = db.execute(f"SELECT max(_id) FROM {tables.terms}").fetchone()
+    return number or 0

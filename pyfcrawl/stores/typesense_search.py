@@ -141,7 +141,8 @@ class Search:
         if limit and counting and offset < found:
             (answer,) = self._ask([shared | page])
         hits = self._newest(shared, _hits(answer)) if self._grouped else _hits(answer)
-        counts = [int(each["found"]) for each in narrowed]
+        # Where typing errors are forgiven, fewer documents may have more of them to forgive.
+        counts = [min(int(each["found"]), found) for each in narrowed]
         documents = [document(hit, _ALL_FIELDS) for hit in hits]
         return SearchResult(found, documents, facets, counts=counts)
 
@@ -154,12 +155,14 @@ class Search:
     def _attempts(self) -> Iterator[dict[str, Any]]:
         """Searches from strict to lax; each is wanted only if those before found nothing.
 
-        All the words with typos forgiven; the words taken as one name; all the words that are
-        known; any of them.
+        All the words; all of them with typos forgiven; the words taken as one name; all the words
+        that are known; any of them.
         """
         words = Words.of(self._plan.text)
         if words.words:
-            yield _search(words.words, words.unfinished, self._searched)
+            forgiving = _search(words.words, words.unfinished, self._searched)
+            yield forgiving | {"num_typos": 0}
+            yield forgiving
         if len(words.words) < 2:
             return
         yield _search(["".join(words.words)], words.unfinished, (NAME_JOINED,))

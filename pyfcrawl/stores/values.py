@@ -106,16 +106,14 @@ def _check_json(field: Field, value: Any) -> None:
 def _is_shallow(value: Any) -> bool:
     """Whether a JSON value is not nested too deeply."""
     level = [value]
-    for _ in range(_DEEPEST + 1):
+    for _ in range(_DEEPEST):
         level = [
             inner
             for each in level
             if isinstance(each, _NESTING)
             for inner in (each.values() if isinstance(each, dict) else each)
         ]
-        if not level:
-            return True
-    return False
+    return not any(isinstance(each, _NESTING) for each in level)
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:

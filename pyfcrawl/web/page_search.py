@@ -132,27 +132,27 @@ def _counting(asked: Asked, now: float) -> dict[str, Query]:
     One of which something is chosen is counted as if nothing was.
     """
     chosen = dict.fromkeys(name for name, _ in asked.chosen)
-    released = [released_within(key, now) for key in RELEASED]
-    together = [*(() if asked.released else released), *(() if asked.archived else (_ARCHIVED,))]
-    counting = {"": asked.counting(now, "", [n for n in FACETS if n not in chosen], together)}
-    counting |= {name: asked.counting(now, name, [name]) for name in chosen}
-    if asked.released:
-        counting["released"] = asked.counting(now, "released", (), released)
-    if asked.archived:
-        counting["archived"] = asked.counting(now, "archived", (), [_ARCHIVED])
-    return counting
+    conditions = [*(released_within(key, now) for key in RELEASED), _ARCHIVED]
+    others = [name for name in FACETS if name not in chosen]
+    either = [name for name in ("released", "archived") if getattr(asked, name)]
+    return (
+        {"": asked.counting(now, "", others, conditions)}
+        | {name: asked.counting(now, name, [name]) for name in chosen}
+        | {name: asked.counting(now, name, (), conditions) for name in either}
+    )
 
 
 def _facets(counted: Mapping[str, SearchResult], asked: Asked, links: Links) -> list[Facet]:
     """All facets, of what was counted as `_counting` says."""
     together = counted[""]
+    released = counted.get("released", together)
     archived = counted.get("archived", together)
     return [
         *(
             _facet(name, counted.get(name, together).facets[field], asked, links)
             for name, field in FACETS.items()
         ),
-        _released(counted.get("released", together).counts[: len(RELEASED)], asked, links),
+        _released(released.counts[:-1], asked, links),
         _archived(archived.counts[-1], archived.found, asked, links),
     ]
 

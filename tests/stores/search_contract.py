@@ -538,6 +538,16 @@ class SearchContract:
             assert all(count <= most for count, most in pairs)
             assert all(count == most for count, most in pairs[2:5] if found.found)
 
+    def test_counts_are_of_hits_alone(self, writer: IndexWriter) -> None:
+        near = [document(f"clone-{number}", registry="npm") for number in range(3)]
+        writer.upsert(NAME, near)
+        for text in ("plone", "plnoe", "clone plone"):
+            counts = [Filter("registry", "=", "npm"), Filter("name", "=", "clone-1")]
+            found = writer.search(NAME, Query(text, facets=["registry"], counts=counts))
+            assert all(count <= found.found for count in found.counts)
+            if text == "plone":
+                assert found.counts == [dict(found.facets["registry"])["npm"], 0]
+
     def test_counts_follow_changes(self, writer: IndexWriter) -> None:
         query = Query(facets=["license_expression"], counts=[Filter("github_stars", ">=", 150)])
         assert [writer.search(NAME, query).counts for _ in range(3)] == [[1]] * 3

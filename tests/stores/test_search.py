@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,7 +27,7 @@ def _many(random: Random) -> list[Document]:
     words = ["forms", "form", "formula", "portal", "mail", "theme"]
     return [
         document(
-            f"{random.choice(['form', 'form.', 'mail', 'x-form', 'theme'])}{number}",
+            f"{random.choice(['form', 'form.', 'mail', 'x-form', 'theme', '@form/form-'])}{number}",
             version,
             is_latest=version == "2.0",
             summary=" ".join(random.choices(words, k=3)),
@@ -104,3 +105,30 @@ def test_an_older_file_gets_its_indexes_of_names(filled: SqliteWriter, tmp_path:
     with closing(sqlite3.connect(path)) as db:
         found = db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'c1_documents_by_%'")
         assert {"c1_documents_by_key", "c1_documents_by_bare"} <= {name for (name,) in found}
+
+
+def test_a_file_in_the_place_of_another_is_counted_anew(tmp_path: Path) -> None:
+    for name, license_, count in (("a", "MIT", 5), ("b", "ISC", 5), ("c", "ISC", 20)):
+        writer = SqliteWriter(tmp_path / name)
+        writer.create(NAME)
+        packages = [document(f"{name}-{n}", license_expression=license_) for n in range(count)]
+        writer.upsert(NAME, packages)
+        writer.close()
+    query = Query(facets=["license_expression"], counts=[Filter("license_expression", "=", "ISC")])
+    path = tmp_path / "a"
+    reader = SqliteReader(path)
+    assert [reader.search(NAME, query).counts for _ in range(2)] == [[0], [0]]
+    for other, count in (("b", 5), ("c", 20)):
+        os.replace(tmp_path / other, path)
+        found = reader.search(NAME, query)
+        assert (found.counts, found.facets) == ([count], {"license_expression": [("ISC", count)]})
+    reader.close()
+
+
+def test_what_is_remembered_of_dropped_collections_is_forgotten(filled: SqliteWriter) -> None:
+    for number in range(4):
+        filled.create(f"new-{number}")
+        filled.upsert(f"new-{number}", [document("a", summary="something")])
+        filled.drop(f"new-{number - 1}")
+        filled.search(f"new-{number}", Query("somethign", facets=["registry"]))
+    assert len(filled._censuses._kept) == len(filled._vocabularies) == 1
