@@ -21,6 +21,7 @@ from docutils.parsers.rst import roles
 from readme_renderer import clean, markdown, rst
 
 from pyfcrawl.core.images import Image, absolute_url, find_images
+from pyfcrawl.core.nesting import is_heaped, is_too_deep
 from pyfcrawl.core.sections import scrubbed, split
 
 #: What readme_renderer puts before ids that it makes.
@@ -36,6 +37,15 @@ _HREF = re.compile(r'\shref="([^"]*)"')
 rst.SETTINGS["_disable_config"] = True
 # The roles that the README being rendered has used or defined; docutils looks its own up again.
 _ROLES: dict[str, object] = roles._roles  # type: ignore[attr-defined]
+
+
+def _cleaned(html: str) -> str | None:
+    """What both renderers let their HTML through at the end; None: it nests too deep for that."""
+    return None if is_too_deep(html) else clean.clean(html)
+
+
+for _renderers in (markdown, rst):
+    vars(_renderers)["clean"] = _cleaned
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +150,8 @@ def _preformatted(text: str) -> str:
 
 def _attempt(renderer: Callable[[str], str | None], text: str) -> str | None:
     """Sanitised HTML of the text, None if that fails in any way but being interrupted."""
+    if is_heaped(text):
+        return None
     try:
         rendered = renderer(text)
         return None if rendered is None else _sanitised(_rewritten(rendered))

@@ -6,11 +6,15 @@ and here is where a browser would pay for it.
 
 from __future__ import annotations
 
+import html as entities
 import re
+from functools import lru_cache
 
 import nh3
 
+from pyfcrawl.core.nesting import is_too_deep
 from pyfcrawl.core.readme import ID_PREFIX
+from pyfcrawl.core.sections import split
 
 _TAGS = {
     *("a", "abbr", "acronym", "b", "blockquote", "br", "caption", "cite", "code", "col"),
@@ -70,12 +74,26 @@ _EMPTY_LINK = re.compile(r"<a (?![^<>]*\bid=)[^<>]*>\s*</a>")
 _UNTOLD_IMAGE = re.compile(r"<img (?![^<>]*\balt=)")
 
 
+#: READMEs as shown, of up to a megabyte each.
+_REMEMBERED = 32
+
+
+@lru_cache(_REMEMBERED)
 def safe_readme(html: str | None) -> str:
     """HTML that may stand below a page's own second heading.
 
     No script, style, frame or form; images load lazily and have alternative texts, if empty
-    ones; headings begin with the third; links have something to click on.
+    ones; headings begin with the third; links have something to click on. What nests too deep
+    for a sanitiser to end soon is shown as text. The last few are remembered.
     """
+    if html and is_too_deep(html):
+        return _as_text(html)
     cleaned = _cleaner.clean(html) if html else ""
     cleaned = _UNTOLD_IMAGE.sub('<img alt="" ', _EMPTY_LINK.sub("", cleaned))
     return _HEADING.sub(lambda tag: f"<{tag[1]}h{max(3, int(tag[2]) + 1)}", cleaned)
+
+
+def _as_text(html: str) -> str:
+    found = split(html)
+    parts = filter(None, (found.first_chapter, found.main_content, found.changelog))
+    return f"<pre>{entities.escape(chr(10).join(parts), quote=False)}</pre>"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -99,6 +100,7 @@ async def _context(site: Site, profile: Profile, package: Package) -> dict[str, 
         site.catalog.synced(profile),
     )
     head = package.head
+    readme = await run_in_threadpool(safe_readme, _shortened(head["description"]))
     return {
         "profile": profile,
         "package": package,
@@ -107,7 +109,7 @@ async def _context(site: Site, profile: Profile, package: Package) -> dict[str, 
         "parts": (parts := health_parts(head)),
         "unearned": unearned(parts),
         "people": people_of(head),
-        "readme": safe_readme(_shortened(head["description"])),
+        "readme": readme,
         "matrix": matrix(package.releases),
         "needs": needs(head, overview),
         "dependents": overview.dependents(package.package_id) if overview else None,

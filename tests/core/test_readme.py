@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+import time
 from concurrent.futures import ProcessPoolExecutor
 from html.parser import HTMLParser
 from multiprocessing import get_context
@@ -12,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyfcrawl.core.images import Image
+from pyfcrawl.core.nesting import DEEPEST
 from pyfcrawl.core.readme import EMPTY, Readme, as_plain, digest, render
 
 MARKDOWN = "text/markdown"
@@ -354,6 +357,39 @@ def test_deep_and_long_markdown_ends(text):
     readme = digest(text, MARKDOWN)
     assert_harmless(readme.html)
     assert readme.first_chapter
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<div>" * 20_000,
+        "<div>\n\n" * 20_000,
+        "<div title='</div>'>" * 5_000,
+        "".join(f"<p><b id=a{n}>" for n in range(3_000)),
+        "> " * 10_000,
+    ],
+)
+@pytest.mark.parametrize("content_type", [MARKDOWN, RST, "text/markdown; variant=CommonMark"])
+def test_what_nests_absurdly_deep_is_soon_shown_as_its_source(text, content_type):
+    began = time.process_time()
+    readme = digest(text + "the end", content_type)
+    assert time.process_time() - began < 0.9
+    assert readme.first_chapter.endswith("the end")
+    assert deepest(readme.html) <= DEEPEST
+
+
+def deepest(html: str) -> int:
+    """How many elements are open at once in canonical HTML."""
+    open_, most = 0, 0
+    for slash, name in re.findall(r"<(/?)(\w+)", html):
+        open_ += -1 if slash else name not in ("img", "br", "hr", "input", "col")
+        most = max(most, open_)
+    return most
+
+
+def test_what_nests_less_is_rendered():
+    html = render("<div>" * 200 + "x" + "</div>" * 200, MARKDOWN)
+    assert deepest(html) == 200
 
 
 @pytest.mark.parametrize("piece", ["<", "&", "<a href=/x>", "word ", "\n", "<img src='"])

@@ -236,6 +236,13 @@ def test_what_a_readme_may_not_hold(given_html: str, never: str) -> None:
     assert never in given_html
 
 
+def test_a_readme_that_nests_absurdly_deep_is_shown_as_text_at_once() -> None:
+    began = time.process_time()
+    shown_html = safe_readme("<div>" * 40_000 + "<h1>One</h1> a &lt; b</div>")
+    assert time.process_time() - began < 0.9
+    assert shown_html == "<pre>One\na &lt; b</pre>"
+
+
 def test_no_readme() -> None:
     assert safe_readme(None) == safe_readme("") == ""
 
