@@ -19,6 +19,7 @@ from pyfcrawl.stores.index import Document, Filter, Query, SearchResult
 from pyfcrawl.web.links import Links
 from pyfcrawl.web.searching import (
     ARCHIVED,
+    DEEPEST_PAGE,
     FACETS,
     LONGEST_TEXT,
     PER_PAGE,
@@ -115,12 +116,13 @@ async def _context(
 
 def _hits(found: SearchResult, asked: Asked, now: int) -> dict[str, Any]:
     """The page of hits."""
-    pages = -(-found.found // PER_PAGE)
+    pages = min(-(-found.found // PER_PAGE), DEEPEST_PAGE)
     return {
         "found": found,
         "hits": in_order(found.hits, asked, now),
         "pages": page_numbers(asked.page, pages),
         "last": pages,
+        "reach": DEEPEST_PAGE * PER_PAGE,
         "first": (asked.page - 1) * PER_PAGE + 1,
         "state": "" if found.hits else "past the end" if found.found else "nothing",
     }

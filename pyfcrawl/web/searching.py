@@ -15,7 +15,8 @@ from pyfcrawl.stores.index import Filter, Query
 
 LONGEST_TEXT = 200
 PER_PAGE = 20
-_DEEPEST_PAGE = 500
+#: The last page there is, however many more are found: stores count all hits before a page.
+DEEPEST_PAGE = 500
 _DAY = 86_400
 _MOST_VALUES = 12
 _LONGEST_VALUE = 200
@@ -151,4 +152,4 @@ def _known(value: str | None, values: Iterable[str]) -> str:
 def _page(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6):
         return 1
-    return min(max(1, int(text)), _DEEPEST_PAGE)
+    return min(max(1, int(text)), DEEPEST_PAGE)

@@ -17,6 +17,8 @@ OLD, NEW = NOW - 4 * YEAR, NOW - YEAR
         {"upload_timestamp": OLD},
         {"upload_timestamp": OLD, "github_updated": None},
         {"upload_timestamp": OLD, "github_updated": OLD, "github_archived": False},
+        {"upload_timestamp": OLD, "is_latest": True},
+        {"upload_timestamp": OLD, "is_latest": False, "github_archived": True},
     ],
 )
 def test_abandoned(document: dict[str, object]) -> None:
@@ -34,6 +36,7 @@ def test_abandoned(document: dict[str, object]) -> None:
         {"upload_timestamp": NEW, "github_updated": OLD},
         {"upload_timestamp": OLD, "github_updated": NEW, "github_archived": False},
         {"upload_timestamp": NOW + YEAR},
+        {"upload_timestamp": OLD, "is_latest": False},
     ],
 )
 def test_not_abandoned(document: dict[str, object]) -> None:

@@ -6,9 +6,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from pyfcrawl.stores.index import Document
+from pyfcrawl.web import page_search, searching
 from pyfcrawl.web.page_search import in_order, page_numbers
 from pyfcrawl.web.searching import Asked
-from tests.web.reading import Page, parameters
+from tests.web.reading import Page, parameters, words
 from tests.web.sample import DAY, NOW
 
 FOUND = "//h2[@id='count']"
@@ -119,6 +120,20 @@ def test_pages_lead_through_all(site: TestClient) -> None:
     assert len(seen) == len(set(seen)) == 60
 
 
+def test_no_page_is_linked_that_cannot_be_reached(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (page_search, searching):
+        monkeypatch.setattr(module, "DEEPEST_PAGE", 2)
+    page = Page(client, "/?sort=stars")
+    assert page.text(FOUND) == "60 packages page 1 of 2"
+    assert page.all("//nav[@class='pages']/a/@aria-label") == ["Page 1", "Page 2"]
+    last = Page(client, page.link("Next"))
+    assert last.all("//a[@rel='next']") == []
+    assert "The first 40 are shown" in last.text()
+    assert Page(client, "/?sort=stars&page=3").hits() == last.hits()
+
+
 def test_nothing_found_says_what_to_try(site: TestClient) -> None:
     page = Page(site, "/?q=zzzzqqqxw&framework=Plone+6.1")
     assert page.status == 200
@@ -129,6 +144,7 @@ def test_nothing_found_says_what_to_try(site: TestClient) -> None:
 def test_beyond_the_last_page(site: TestClient) -> None:
     page = Page(site, "/?page=40&sort=name")
     assert (page.status, page.hits()) == (200, [])
+    assert page.text(FOUND) == "60 packages"
     assert Page(site, page.link("first page")).hits()
 
 
@@ -167,6 +183,27 @@ def test_abandoned_packages_are_marked_and_come_last(site: TestClient) -> None:
     marks = page.all("//li[@class='left']//span[contains(@class, 'warn')]")
     assert len(marks) == sum(left)
     assert "archived" in Page(site, "/?archived=yes").text().lower()
+
+
+def test_an_old_release_that_fits_tells_nothing_of_the_package(site: TestClient) -> None:
+    earlier, address = 0, "/?python=Python+3.9&sort=name"
+    while address:
+        page = Page(site, address)
+        for each in page.all("//ol[@class='list']/li[.//span='Not the latest']"):
+            earlier += 1
+            head = Page(site, each.xpath(".//h3/a/@href")[0])
+            assert bool(each.get("class")) <= bool(head.all("//p[@class='notice']")), words(each)
+        following = page.all("//a[@rel='next']/@href")
+        address = following[0] if following else ""
+    assert earlier > 5
+
+
+def test_a_release_that_is_not_the_latest_says_so_whatever_chose_it(site: TestClient) -> None:
+    page = Page(site, "/?released=30d&q=plone.api")
+    assert page.hits()[0] == "plone.api"
+    first = page.all("//ol[@class='list']/li")[0]
+    assert "4.0.0a1" in words(first)
+    assert "Not the latest" in words(first)
 
 
 def hit(name: str, **fields: object) -> Document:
