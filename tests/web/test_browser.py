@@ -44,6 +44,44 @@ def test_results_come_while_typing(visitor: Visitor) -> None:
     assert page.evaluate("performance.timeOrigin") == before  # it is still the same page
 
 
+def test_the_title_says_what_is_shown(visitor: Visitor) -> None:
+    page = visitor.open("/")
+    expect(page).to_have_title("Plone packages")
+    page.locator("#q").fill("calendar & <map>")
+    expect(page).to_have_title("calendar & <map> – Plone packages")
+    facet(page, "npm").click()
+    page.locator("#q").fill("volto")
+    expect(page).to_have_title("volto – Plone packages")
+    page.go_back()
+    expect(page).to_have_title("calendar & <map> – Plone packages")
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_what_fails_is_told_beside_the_last_results(visitor: Visitor, cut_off: bool) -> None:
+    page = visitor.open("/?q=content")
+    found = hits(page).all_inner_texts()
+    page.context.set_offline(cut_off)
+    page.locator("#q").evaluate("box => box.removeAttribute('maxlength')")
+    page.locator("#q").fill("content" if cut_off else "x" * 5000)  # the latter is refused
+    notice = page.locator("[data-failed]")
+    expect(notice).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text(notice.inner_text())
+    for place in ("[data-results]", "[data-filters]"):
+        expect(page.locator(place)).not_to_have_attribute("aria-busy", "true")
+        expect(page.locator(f"{place} header")).to_have_count(0)
+    assert hits(page).all_inner_texts() == found
+    expect(page.locator("main")).to_have_count(1)
+    page.wait_for_timeout(600)  # the filters were asked for later
+    expect(page.locator("header.top")).to_have_count(1)
+    page.context.set_offline(False)
+    page.locator("#q").fill("volto")
+    expect(hits(page).first).to_have_text("@plone/volto")
+    expect(notice).to_have_count(0)
+    # Browsers complain of each answer that isn't there.
+    assert all("Failed to load resource" in each for each in visitor.complaints)
+    visitor.complaints.clear()
+
+
 def test_a_facets_address_gives_the_same_again(visitor: Visitor) -> None:
     page = visitor.open("/")
     count = int(facet(page, "npm").locator(".count").inner_text())

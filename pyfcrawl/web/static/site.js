@@ -94,14 +94,24 @@ class Part {
     await new Promise((resolve) => (this.waiting = setTimeout(resolve, delay)));
     if (signal.aborted) return false;
     this.place.setAttribute("aria-busy", "true");
-    const answer = await fetch(this.path + new URL(target, location.href).search, { signal });
-    if (!(answer.headers.get("content-type") ?? "").startsWith("text/html")) throw new Error();
-    const text = await answer.text();
-    if (signal.aborted) return false;
-    this.place.innerHTML = text;
-    this.place.removeAttribute("aria-busy");
-    return true;
+    try {
+      const text = await partOf(target, this.path, signal);
+      if (signal.aborted) return false;
+      this.place.innerHTML = text;
+      return true;
+    } finally {
+      if (!signal.aborted) this.place.removeAttribute("aria-busy");
+    }
   }
+}
+
+// The HTML of a part for an address. What fails is told by a whole page, which is no part.
+async function partOf(target, path, signal) {
+  const answer = await fetch(path + new URL(target, location.href).search, { signal });
+  const text = await answer.text();
+  const isHtml = (answer.headers.get("content-type") ?? "").startsWith("text/html");
+  if (!isHtml || /^\s*<!doctype/i.test(text)) throw new Error(`status ${answer.status}`);
+  return text;
 }
 
 function setUp() {
@@ -119,10 +129,19 @@ function setUp() {
     try {
       if (await showing) then();
     } catch (error) {
-      if (error.name === "AbortError") return;
-      results.removeAttribute("aria-busy");
-      said.textContent = "The search can't be reached. Try again in a moment.";
+      if (error.name !== "AbortError") tellOfFailure();
     }
+  }
+
+  // Said to those who listen, shown to those who look; the next results take its place.
+  function tellOfFailure() {
+    const told = "This search can't be answered, these are earlier results. Try again in a moment.";
+    said.textContent = told;
+    if (results.querySelector("[data-failed]")) return;
+    const shown = document.createElement("p");
+    Object.assign(shown, { className: "notice", textContent: told });
+    shown.dataset.failed = "";
+    results.prepend(shown);
   }
 
   // Hits come at once; filters once the typing has come to a rest.
@@ -134,7 +153,9 @@ function setUp() {
       unfold();
     });
     const found = attempt(hits.show(target), () => {
-      said.textContent = results.querySelector("[data-count]")?.dataset.count ?? "";
+      const { count, title } = results.querySelector("[data-count]")?.dataset ?? {};
+      said.textContent = count ?? "";
+      document.title = title ?? document.title;
     });
     return Promise.all([found, filtered]);
   }
