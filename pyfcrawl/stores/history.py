@@ -12,6 +12,7 @@ its versions; and days that an imported lifetime total covers don't count beside
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -104,6 +105,9 @@ class HistoryReader(Protocol):
 
     def totals(self, packages: Iterable[str]) -> dict[str, Total]:
         """Package -> all downloads known of it; packages nothing is known of are left out."""
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """Within it everything is read as of one moment, whatever is written meanwhile."""
 
     def close(self) -> None:
         """Release the file; closing twice is fine."""

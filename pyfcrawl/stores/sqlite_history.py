@@ -155,6 +155,16 @@ class SqliteHistory:
                 return []
             raise self._failure("read", error) from error
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """See HistoryReader."""
+        with self._lock:
+            self._read("BEGIN")
+            try:
+                yield
+            finally:
+                self._read("COMMIT")
+
     def _id(self, package: str) -> int | None:
         rows = self._read("SELECT id FROM packages WHERE name = ?", package)
         return rows[0][0] if rows else None

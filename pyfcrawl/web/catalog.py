@@ -235,7 +235,10 @@ class Catalog:
         return Package(wanted, registry, head["name"], releases, head, *_newest(releases))
 
     def _downloads(self, package: str, since: str, until: str) -> Downloads:
-        with closing(open_history(self._history_url, readonly=True)) as history:
+        with (
+            closing(open_history(self._history_url, readonly=True)) as history,
+            history.at_once(),
+        ):
             return Downloads(
                 days=history.series(package, since, until),
                 versions=history.series(package, since, until, by_version=True),

@@ -58,7 +58,7 @@ def _missing(name: str) -> HTTPException:
 def _days(found: Downloads) -> dict[str, dict[str, int]]:
     days: dict[str, dict[str, int]] = {each.day: {} for each in found.days}
     for each in found.versions:
-        days[each.day][each.version] = each.downloads
+        days.setdefault(each.day, {})[each.version] = each.downloads
     for each in found.days:
         if not days[each.day]:
             days[each.day][ALL] = each.downloads

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from pyfcrawl.core.downloads import is_day
+from pyfcrawl.stores.history import CountedDay
 from pyfcrawl.stores.index import IndexAddress
+from pyfcrawl.stores.sqlite_history import SqliteHistory
 from pyfcrawl.web.asked import MOST_DAYS, window
 from pyfcrawl.web.options import SiteOptions
 from pyfcrawl.web.parameters import ParameterError
@@ -136,6 +138,23 @@ def test_days_known_for_all_versions_only(counted: ApiSite) -> None:
     assert found["downloads"]["2018-05-05"] == {"all": 9}
     assert found["versions"] == ["1.0", "2.0"]
     assert found["total_downloads"] == 129
+
+
+def test_a_day_that_comes_while_it_is_read_is_there_next_time(
+    counted: ApiSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = SqliteHistory.series
+
+    def disturbed(self: SqliteHistory, *args: str, by_version: bool = False) -> list[CountedDay]:
+        found = read(self, *args, by_version=by_version)
+        counted.count("pepper", [("2018-05-06", "4.0", 1)])
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SqliteHistory, "series", disturbed)
+        assert counted.get("/api/v2/projects/pepper").json() == WHOLE
+    later = counted.get("/api/v2/projects/pepper").json()
+    assert later["downloads"]["2018-05-06"] == {"4.0": 1}
 
 
 @pytest.mark.parametrize("name", ["nope", "@plone/nope", "%00", "x%20y", "-", "é"])
