@@ -36,6 +36,9 @@ _BONUSES = (
 )
 #: What is left out of the raw metadata: it is all over the page already.
 _LONG_TEXTS = ("description", "first_chapter", "main_content", "changelog")
+#: A moved page may be kept for ever unless it says otherwise, and a package may come back to the
+#: spelling it had.
+_A_MINUTE = {"Cache-Control": "public, max-age=60"}
 _LONGEST_README = 400_000
 
 
@@ -67,7 +70,7 @@ def routes(site: Site) -> list[BaseRoute]:
         package = await wanted(site, request, profile)
         if request.path_params["name"] != package.name:
             address = site.templates.links(profile).package(package.head)
-            return RedirectResponse(address, 308)
+            return RedirectResponse(address, 308, _A_MINUTE)
         context = await _context(site, profile, package)
         return site.templates.response(request, "package.html", context)
 

@@ -47,6 +47,7 @@ def test_any_spelling_leads_there(site: TestClient) -> None:
     ):
         answer = site.get(spelling)
         assert (answer.status_code, answer.headers["location"]) == (308, API)
+        assert answer.headers["cache-control"] == "public, max-age=60"
     answer = site.get("/package/npm/@Plone/Volto")
     assert answer.headers["location"] == "/package/npm/@plone/volto"
     assert Page(site, answer.headers["location"]).text("//h1") == "@plone/volto"
