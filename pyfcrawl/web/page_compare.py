@@ -25,7 +25,9 @@ def routes(site: Site) -> list[BaseRoute]:
         profile = site.templates.profile(request)
         given = [each.strip() for each in request.query_params.getlist("p")]
         asked = list(dict.fromkeys(each for each in given if each))
-        packages, unknown = await _found(site, profile, asked[:MOST])
+        (packages, unknown), synced = await asyncio.gather(
+            _found(site, profile, asked[:MOST]), site.catalog.synced(profile)
+        )
         context = {
             "profile": profile,
             "packages": packages,
@@ -33,6 +35,7 @@ def routes(site: Site) -> list[BaseRoute]:
             "dropped": [each[:_LONGEST] for each in asked[MOST:]],
             "least": LEAST,
             "most": MOST,
+            "synced": synced,
             "columns": [_column(each) for each in packages],
         }
         return site.templates.response(request, "compare.html", context)

@@ -23,7 +23,12 @@ def routes(site: Site) -> list[BaseRoute]:
         profile = site.templates.profile(request)
         overview = await site.catalog.overview(profile)
         people = [(name, totals(some, now(site))) for name, some in overview.prolific]
-        context = {"profile": profile, "people": people, "count": len(overview.people)}
+        context = {
+            "profile": profile,
+            "people": people,
+            "count": len(overview.people),
+            "made": overview.made,
+        }
         return site.templates.response(request, "people.html", context)
 
     async def person(request: Request) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -31,6 +33,8 @@ def test_two_packages_side_by_side(site: TestClient) -> None:
     assert table["Stars"] == ["86", "480"]
     assert table["Install"] == ["pip install plone.api", "npm install @plone/volto"]
     assert table["Downloads, 30 days"] == ["61,000", "23,000"]
+    assert table["Read"] == ["Health 2026-11-20Downloads 2026-11-20Repository 2026-11-19"] * 2
+    assert "in step as of 2026-11-20" in page.text("//p[@class='source']")
 
 
 def test_names_are_taken_as_people_write_them(site: TestClient) -> None:
@@ -71,6 +75,7 @@ def test_people_with_their_totals(site: TestClient) -> None:
     assert len(table) == 6
     counts = [int(cells[0]) for cells in table.values()]
     assert counts == sorted(counts, reverse=True)
+    assert re.search(r"Totals as of \d{4}-\d\d-\d\d \d\d:\d\d UTC", Page(site, "/people").text())
 
 
 def test_a_person_by_any_spelling(site: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
 
@@ -59,6 +60,12 @@ def test_every_number_says_where_it_is_from(site: TestClient) -> None:
     assert sources[1].startswith("Source: pypistats, read 2026-11-20")
     assert sources[2].startswith("From the registry, in step as of 2026-11-20")
     assert any(each.startswith("Read 2026-11-19 from its host") for each in sources)
+    assert any(re.search(r"who needs it was gathered \d{4}-\d\d-\d\d", each) for each in sources)
+
+
+def test_vulnerabilities_say_where_they_are_from(one) -> None:
+    notice = words(one(made(vulnerabilities=[{"id": "PYSEC-1"}])).one("//p[@class='notice']"))
+    assert notice.startswith("1 known vulnerability in the latest release: PYSEC-1. From PyPI")
 
 
 def test_downloads_are_drawn_and_have_tables(site: TestClient) -> None:
