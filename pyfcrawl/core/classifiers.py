@@ -57,6 +57,17 @@ def python_versions(classifiers: Iterable[str]) -> list[str]:
     )
 
 
+@cache
+def python_minors() -> tuple[str, ...]:
+    """Minor versions of Python 3 that are out, e.g. `3.12`, in rising order.
+
+    Known is what the trove-classifiers package lists; the last of them is still in the making.
+    """
+    versions = (path.removeprefix(" :: ".join((*_PYTHON, ""))) for path in _known())
+    minors = {each for each in versions if re.fullmatch(r"3\.[0-9]+", each)}
+    return tuple(sorted(minors, key=sort_key)[:-1])
+
+
 def nearest(classifier: str) -> str | None:
     """The known classifier spelled most like this one, None when nothing comes close.
 
@@ -121,7 +132,7 @@ def _frameworks() -> dict[str, str]:
 
 @cache
 def _known() -> frozenset[str]:
-    # Imported here: only checking a profile needs it, crawling doesn't.
+    # Imported here: checking a profile and some pages need it, crawling doesn't.
     from trove_classifiers import all_classifiers
 
     paths = [_segments(each) for each in all_classifiers]

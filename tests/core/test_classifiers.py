@@ -13,6 +13,7 @@ from pyfcrawl.core.classifiers import (
     framework_versions,
     matches,
     nearest,
+    python_minors,
     python_versions,
     tidy,
     unknown,
@@ -168,3 +169,12 @@ def test_the_list_of_known_ones_is_loaded_only_when_asked_for():
 )
 def test_a_framework_by_any_spelling(name: str, expected: str | None) -> None:
     assert framework_named(name) == expected
+
+
+def test_which_minor_versions_of_python_are_out() -> None:
+    minors = python_minors()
+    assert minors[:2] == ("3.0", "3.1")
+    assert minors.index("3.9") + 1 == minors.index("3.10")
+    listed = f"Programming Language :: Python :: 3.{len(minors)}"
+    assert listed in sorted_classifiers  # the one to come
+    assert f"3.{len(minors)}" not in minors

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
+from pyfcrawl.core.classifiers import python_minors
 from pyfcrawl.core.downloads import Counting
 from pyfcrawl.errors import UnknownCollectionError
 from pyfcrawl.stores.conditions import planned
@@ -167,6 +168,35 @@ def test_requires_python_rules_out() -> None:
     )
     assert found == {("6.1", "3.9"): None, ("6.1", "3.12"): "2.0"}
     assert cells([release("1.0", ["6.1"], ["3.9"], "whatever")]) == {("6.1", "3.9"): "1.0"}
+
+
+def test_where_no_version_is_named_what_is_allowed_fits() -> None:
+    newest = python_minors()[-1]
+    found = cells(
+        [
+            release("3.0", ["6.1"], ["3"], f">={newest}"),
+            release("2.0", ["6.1"], ["3"], ">=3.9,<3.13"),
+            release("1.0", ["6.1"], [], "whatever"),
+            release("0.9", ["6.1"], []),
+        ]
+    )
+    assert found == {
+        **{("6.1", f"3.{minor}"): "2.0" for minor in range(9, 13)},
+        ("6.1", newest): "3.0",
+    }
+    found = cells([release("1.0", ["6.1"], ["3"], ">=3.2")])
+    assert [python for _, python in found] == list(python_minors()[-6:])
+    assert matrix([release("1.0", ["6.1"], ["3"], "whatever")]) is None
+    assert matrix([release("1.0", ["6.1"], ["3"])]) is None
+
+
+def test_a_matrix_of_many_releases_is_there_at_once() -> None:
+    minors = [f"3.{n}" for n in range(8, 15)]
+    many = [release(f"{n}.0", ["6.0", "6.1"], minors, f">=3.{n % 9}") for n in range(300)]
+    matrix(many)
+    began = time.process_time()
+    matrix(many)
+    assert time.process_time() - began < 0.015
 
 
 def test_yanked_releases_fit_nothing() -> None:
