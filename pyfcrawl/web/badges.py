@@ -31,12 +31,16 @@ _MAX_AGE = 3600
 #: One that can't be shown yet is looked for again sooner.
 _MISSING_MAX_AGE = 300
 
-_NAMES = "|".join(f"{each}|{each.upper()}" for each in sorted(badges.COLOURS))
+_NAMES = "|".join(
+    "".join(f"[{each}{each.upper()}]" for each in name) for name in sorted(badges.COLOURS)
+)
+#: What the description says of it; `_colour` checks it, and refuses in better words.
+_PATTERN = f"^(#?[0-9A-Fa-f]{{3}}|#?[0-9A-Fa-f]{{6}}|{_NAMES})$"
 Colour = Annotated[
     str,
     Meta(
-        pattern=f"^(#?[0-9A-Fa-f]{{3}}|#?[0-9A-Fa-f]{{6}}|{_NAMES})$",
         max_length=badges.LONGEST_COLOUR,
+        extra_json_schema={"pattern": _PATTERN},
         description="3 or 6 hexadecimal digits, or one of " + ", ".join(sorted(badges.COLOURS)),
     ),
 ]

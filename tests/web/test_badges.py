@@ -127,6 +127,13 @@ def test_a_wrong_parameter_is_named(api_site: ApiSite, query: str, named: str) -
 def test_chosen_colours(api_site: ApiSite) -> None:
     path = "/personalized-badge/plone.api?left_color=BLACK&right_color=%23AbC"
     assert colours(api_site.get(path)) == [COLOURS["black"], "#aabbcc"]
+    path = "/personalized-badge/plone.api?left_color=Blue&right_color=BrightGreen"
+    assert colours(api_site.get(path)) == [COLOURS["blue"], COLOURS["brightgreen"]]
+
+
+def test_a_wrong_colour_is_told_in_words(api_site: ApiSite) -> None:
+    answer = api_site.get("/personalized-badge/plone.api?left_color=nocolour")
+    assert answer.text == ("left_color='nocolour' is no colour: give one such as blue or #007ec6\n")
 
 
 def test_unknown_profiles(api_site: ApiSite) -> None:
