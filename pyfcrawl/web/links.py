@@ -15,6 +15,7 @@ class Links:
     """Addresses that stay in the profile; the one the site begins with needs no naming."""
 
     def __init__(self, profile: Profile, is_default: bool) -> None:
+        self._name = profile.name
         self._profile = [] if is_default else [("profile", profile.name)]
 
     @property
@@ -44,6 +45,10 @@ class Links:
     def raw(self, document: Document) -> str:
         """All that is known of a package, as JSON."""
         return self.to(f"/raw/{reference(document)}")
+
+    def releases(self, document: Document) -> str:
+        """All releases of a package, as JSON: the profile is part of the path."""
+        return quote(f"/api/v1/{self._name}/packages/{reference(document)}/releases", safe="/@~")
 
     def person(self, name: str) -> str:
         """A person's page."""

@@ -36,6 +36,8 @@ _BONUSES = (
 )
 #: What is left out of the raw metadata: it is all over the page already.
 _LONG_TEXTS = ("description", "first_chapter", "main_content", "changelog")
+#: Releases in the table.
+_MOST_RELEASES = 300
 #: A moved page may be kept for ever unless it says otherwise, and a package may come back to the
 #: spelling it had.
 _A_MINUTE = {"Cache-Control": "public, max-age=60"}
@@ -106,6 +108,7 @@ async def _context(site: Site, profile: Profile, package: Package) -> dict[str, 
     readme = await run_in_threadpool(safe_readme, _shortened(head["description"]))
     return {
         "profile": profile,
+        "most_releases": _MOST_RELEASES,
         "package": package,
         "head": head,
         "install": install_line(package),

@@ -7,6 +7,7 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
+from pyfcrawl.web import page_people
 from tests.web.reading import Page, parameters, words
 
 
@@ -86,6 +87,18 @@ def test_a_person_by_any_spelling(site: TestClient) -> None:
     assert len(table) == int(page.text("//dl[@class='figures']/div[1]/dd"))
     assert Page(site, "/person?name=carla++n%C3%BA%C3%B1ez").text("//h1") == "Carla Núñez"
     assert "@people.example" not in page.answer.text
+
+
+def test_packages_beyond_the_list_of_a_person_are_told(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_people, "_MOST_PACKAGES", 3)
+    page = Page(client, "/person?name=Carla+N%C3%BA%C3%B1ez")
+    shown = list(rows(page, "packages"))
+    assert len(shown) == 3
+    assert "The 3 most downloaded are shown" in page.text()
+    found = Page(client, page.link("search for Carla Núñez")).hits()
+    assert set(found) - set(shown)
 
 
 @pytest.mark.parametrize("name", ["", "Nobody", "%00", "x" * 3000])

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from pyfcrawl.core import health
 from pyfcrawl.stores.index import Document, open_writer
+from pyfcrawl.web import page_package
 from pyfcrawl.web.overview import FIELDS, overview
 from pyfcrawl.web.page_package import health_parts, needs, page_links
 from tests.web import sample
@@ -88,6 +89,17 @@ def test_a_yanked_release_is_struck_through_with_its_reason(site: TestClient) ->
     assert words(row.xpath(".//s")[0]) == "3.4.0"
     assert "Breaks sites with <b>folders</b>" in words(row)
     assert not row.xpath(".//b")
+
+
+def test_releases_beyond_the_table_are_told(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_package, "_MOST_RELEASES", 20)
+    page = Page(client, API)
+    assert len(page.all("//table[@class='releases']/tbody/tr")) == 20
+    assert "and 5 more: all of them, as JSON" in page.text("//section[@id='releases']")
+    answer = client.get(page.link("all of them, as JSON"))
+    assert answer.json()["found"] == 25
 
 
 def test_dependencies_go_both_ways(site: TestClient) -> None:
