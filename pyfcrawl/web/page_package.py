@@ -23,6 +23,7 @@ from pyfcrawl.web.charts import by_version, daily, weekly_rows
 from pyfcrawl.web.compatibility import matrix
 from pyfcrawl.web.markup import safe_readme
 from pyfcrawl.web.overview import Overview, people_of, requirement_name
+from pyfcrawl.web.shown import web_address
 from pyfcrawl.web.site import Site
 
 #: Days of downloads that are drawn.
@@ -204,6 +205,6 @@ def page_links(document: Document) -> list[tuple[str, str]]:
     by_address = {
         address.rstrip("/"): (str(label), address)
         for label, address in reversed(pairs)
-        if isinstance(address, str) and address.startswith(("https://", "http://"))
+        if web_address(address)
     }
     return list(reversed(by_address.values()))

@@ -91,4 +91,12 @@ def grade(score: Any) -> str:
     return "good" if score >= 70 else "fair" if score >= 40 else "poor"
 
 
-FILTERS = {each.__name__: each for each in (number, short, day, moment, iso, duration, size, grade)}
+def web_address(value: Any) -> bool:
+    """Whether it is an address that a page may link to: nothing else is followed or loaded."""
+    return isinstance(value, str) and value.startswith(("https://", "http://"))
+
+
+FILTERS = {
+    each.__name__: each
+    for each in (number, short, day, moment, iso, duration, size, grade, web_address)
+}

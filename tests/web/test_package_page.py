@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pyfcrawl.core import health
-from pyfcrawl.stores.index import Document, open_writer
+from pyfcrawl.stores.index import Document, Patch, open_writer
 from pyfcrawl.web import page_package
 from pyfcrawl.web.overview import FIELDS, overview
 from pyfcrawl.web.page_package import health_parts, needs, page_links
@@ -114,6 +114,7 @@ def test_dependencies_go_both_ways(site: TestClient) -> None:
 
 def test_which_release_fits_what(site: TestClient) -> None:
     table = Page(site, API).one("//table[@class='matrix']")
+    assert not table.xpath(".//span[@aria-label]")
     pythons = [words(each).removeprefix("Python ") for each in table.xpath("thead//th")]
     assert pythons[0] == "3.9"
     (row,) = [each for each in table.xpath("tbody/tr") if words(each.xpath("th")[0]) == "Plone 6.1"]
@@ -188,13 +189,14 @@ def made(**fields: object) -> Document:
 
 @pytest.fixture
 def one(tmp_path: Path):
-    """Shows a single document."""
+    """Shows a single document, and what enrichment found of it."""
 
-    def shown(document: Document, name: str = "odd.one") -> Page:
+    def shown(document: Document, name: str = "odd.one", **facts: object) -> Page:
         url = f"sqlite:///{tmp_path / 'index.db'}"
         with closing(open_writer(url)) as writer:
             writer.create("plone")
             assert not writer.upsert("plone", [document]).refused
+            assert not writer.patch("plone", [Patch(document["package_id"], facts)]).refused
         stores = sample.Stores(
             sample.IndexAddress(url),
             f"sqlite:///{tmp_path / 'state.db'}",
@@ -247,6 +249,16 @@ def test_strange_values(one) -> None:
     assert not page.all("//@style | //@*[starts-with(name(), 'on')] | //style")
     assert page.all("//div[@class='readme']//form | //div[@class='readme']//input[@name]") == []
     assert "Yanked. Its latest release was withdrawn: Because" in page.text()
+
+
+def test_only_addresses_of_the_web_are_linked_or_loaded(one) -> None:
+    bad = "javascript:alert(1)"
+    people = [{"username": "x", "avatar_url": "data:image/svg+xml,x", "contributions": 1}]
+    facts = {"github_checked": sample.NOW, "github_url": bad, "contributors": people}
+    page = one(made(release_url=bad, package_url=bad), **facts)
+    assert "1.0.1" in page.text("//section[@id='releases']//tbody")
+    assert "Read 2026-11-20." in page.text("//aside[@class='side']")
+    assert not page.all("//@href[contains(., 'alert')] | //@src[starts-with(., 'data')]")
 
 
 def test_facts_of_the_wrong_kind(one) -> None:
