@@ -66,7 +66,8 @@ class Proxy:
 
     Anybody may send such headers, so only what our own have added to their end counts: what the
     outermost of `proxies` wrote. If there is less, or no address, it stays the other end of the
-    connection.
+    connection. The scheme is often set by one proxy and handed on by the others, not added to: if
+    there is less of it, the last one counts.
     """
 
     def __init__(self, app: ASGIApp, proxies: int = 1) -> None:
@@ -77,17 +78,22 @@ class Proxy:
         """See ASGI."""
         if scope["type"] == "http":
             headers = Headers(scope=scope)
-            client = self._written(headers, "x-forwarded-for").strip("[]")
-            scheme = self._written(headers, "x-forwarded-proto").lower()
+            clients = _entries(headers, "x-forwarded-for")
+            client = self._outermost(clients).strip("[]") if len(clients) >= self._proxies else ""
+            scheme = self._outermost(_entries(headers, "x-forwarded-proto")).lower()
             if _is_address(client):
                 scope = {**scope, "client": (client, 0)}
             if scheme in ("http", "https"):
                 scope = {**scope, "scheme": scheme}
         await self._app(scope, receive, send)
 
-    def _written(self, headers: Headers, name: str) -> str:
-        entries = ",".join(headers.getlist(name)).split(",")
-        return entries[-self._proxies].strip() if self._proxies <= len(entries) else ""
+    def _outermost(self, entries: list[str]) -> str:
+        return entries[-self._proxies if self._proxies <= len(entries) else -1]
+
+
+def _entries(headers: Headers, name: str) -> list[str]:
+    """What proxies have written, the last one last; one that is empty where there is nothing."""
+    return [each.strip() for each in ",".join(headers.getlist(name)).split(",")]
 
 
 def _is_address(text: str) -> bool:

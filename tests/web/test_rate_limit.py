@@ -92,3 +92,20 @@ def test_only_our_proxies_are_believed(forwarded: list[str], proxies: int, expec
 def test_a_proxy_tells_the_scheme() -> None:
     assert asyncio.run(_seen(1, [("x-forwarded-proto", "https")]))[1] == "https"
     assert asyncio.run(_seen(1, [("x-forwarded-proto", "gopher")]))[1] == "http"
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        (["https"], "https"),
+        (["https, http"], "https"),
+        (["http, https, http"], "https"),
+        (["http", "https", "https"], "https"),
+        (["http"], "http"),
+        ([""], "http"),
+        ([], "http"),
+    ],
+)
+def test_two_proxies_of_which_one_may_set_the_scheme(forwarded: list[str], expected: str) -> None:
+    headers = [("x-forwarded-proto", each) for each in forwarded]
+    assert asyncio.run(_seen(2, headers)) == ("10.0.0.1", expected)
