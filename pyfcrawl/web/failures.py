@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pyfcrawl.errors import QueryError, StoreError, UnknownCollectionError
+from pyfcrawl.web.endpoints import CORS
 from pyfcrawl.web.templating import Templates
 
 _log = logging.getLogger(__name__)
@@ -62,6 +63,6 @@ def _response(
     title = HTTPStatus(status).phrase
     if request.scope["path"].startswith("/api/"):
         content = {"error": status, "message": detail or title}
-        return JSONResponse(content, status, headers)
+        return JSONResponse(content, status, {**CORS, **headers})
     context = {"status": status, "title": title, "detail": detail, "advice": _ADVICE.get(status)}
     return templates.response(request, "error.html", context, status, headers)

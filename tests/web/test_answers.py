@@ -120,7 +120,9 @@ def test_what_is_too_long_is_refused(client: TestClient) -> None:
         answer = client.get(address)
         assert answer.status_code == 414
         assert "<h1>" in answer.text
-    assert client.get(f"/api/v1/{'x' * 2000}").json()["error"] == 414
+    answer = client.get(f"/api/v1/{'x' * 2000}")
+    assert answer.json()["error"] == 414
+    assert answer.headers["access-control-allow-origin"] == "*"
 
 
 def test_head_has_no_body(client: TestClient) -> None:

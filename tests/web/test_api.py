@@ -234,6 +234,7 @@ def test_only_reading_is_possible(api_site: ApiSite) -> None:
         answer = api_site.get("/api/v1/profiles", method)
         assert answer.status_code == 405
         assert answer.json()["error"] == 405
+        assert answer.headers["access-control-allow-origin"] == "*"
 
 
 def test_an_index_that_can_not_be_read(api_site: ApiSite, tmp_path: Path) -> None:
