@@ -24,7 +24,7 @@ Registry = Annotated[RegistryName, Meta(description="Where it is from")]
 ProfileName = Annotated[
     str, Meta(min_length=1, max_length=100, description="Name of a profile, see `/api/v1/profiles`")
 ]
-Value = Annotated[str, Meta(min_length=1, max_length=120)]
+Value = Annotated[str, Meta(min_length=1, max_length=200)]
 Values = Annotated[tuple[Value, ...], Meta(max_length=20)]
 
 #: What filters and facets are called -> the document's field.

@@ -33,18 +33,19 @@ class ProjectDays(Parameters, kw_only=True):
 
 async def project(site: Site, request: Request, asked: ProjectDays) -> models.Statistics:
     """Downloads of a project that is indexed or was counted."""
+    name = asked.name.strip()
     first, last = window(asked.first, asked.last, today(site.options.now()))
     try:
-        package = package_id(asked.registry, asked.name)
+        package = package_id(asked.registry, name)
     except ValueError:  # nothing that could be a name
         raise _missing(asked.name) from None
     found = await site.catalog.downloads(package, first, last)
-    if found.total is None and not await in_any_profile(site, asked.registry, asked.name):
+    if found.total is None and not await in_any_profile(site, asked.registry, name):
         raise _missing(asked.name)
     days = _days(found)
     versions = {each.version for each in found.versions}
     return models.Statistics(
-        id=normalized(asked.name, asked.registry),
+        id=normalized(name, asked.registry),
         total_downloads=found.total.downloads if found.total else 0,
         versions=sorted(versions, key=lambda each: (natural_key(each, asked.registry), each)),
         downloads=days,

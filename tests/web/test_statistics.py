@@ -57,7 +57,7 @@ WHOLE = {
 }
 
 
-@pytest.mark.parametrize("name", ["pepper", "Pepper", "PEPPER"])
+@pytest.mark.parametrize("name", ["pepper", "Pepper", "PEPPER", "%20pepper%20"])
 def test_a_project(counted: ApiSite, name: str) -> None:
     answer = counted.get(f"/api/v2/projects/{name}")
     assert answer.json() == WHOLE
