@@ -58,6 +58,12 @@ def test_facets_have_counts_and_lead_to_as_many(site: TestClient) -> None:
         assert narrowed.one(f"//aside//a[@aria-current][span='{value}']") is not None
 
 
+def test_the_filters_say_what_they_count(site: TestClient) -> None:
+    page = Page(site, "/?released=30d")
+    assert "Counts are of latest releases" in page.text("//aside[@class='facets']")
+    assert int(page.text(FOUND).split()[0]) >= page.facet("Released within")["Last 30 days"]
+
+
 def test_a_chosen_facet_still_offers_its_other_values(site: TestClient) -> None:
     all_of_it = Page(site, "/").facet("Framework version")
     page = Page(site, "/?framework=Plone+6.1")
