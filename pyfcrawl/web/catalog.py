@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ from pyfcrawl.stores.standing import Standing, runs_of, standing
 from pyfcrawl.stores.state import Run, open_state
 from pyfcrawl.web.keeper import Keeper
 from pyfcrawl.web.overview import Dependent, Overview
-from pyfcrawl.web.recent import Recent
+from pyfcrawl.web.recent import Recent, without_texts
 
 T = TypeVar("T")
 
@@ -42,9 +42,8 @@ _THREADS = 8
 _RUNS = 100
 #: Searches that are remembered, some 40 kB each at most, and for how many seconds.
 _MOST_GLIMPSES, _FRESH = 1000, 60.0
-_LONG = frozenset(
-    ("description", "first_chapter", "main_content", "changelog", "urls", "requires_dist")
-)
+#: Lists chosen out of many hits that are remembered, some 100 kB each.
+_MOST_CHOICES = 100
 #: Seconds that a page waits for what it can do without.
 _MOMENT = 0.5
 
@@ -128,6 +127,7 @@ class Catalog:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="catalog")
         self._reader: IndexReader | None = None
         self._glimpses: Recent[SearchResult] = Recent(_MOST_GLIMPSES, _FRESH)
+        self._choices: Recent[list[Document]] = Recent(_MOST_CHOICES, _FRESH)
         self._keeper = Keeper(self.reader, self._last_run)
 
     def reader(self) -> IndexReader:
@@ -157,13 +157,19 @@ class Catalog:
 
     async def glimpse(self, profile: Profile, query: Query) -> SearchResult:
         """As `search`, but hits lack their long texts, and it may be from up to a minute ago."""
-        key = (profile.collection, _hashable(query))
-        found = self._glimpses.get(key)
-        if found is None:
+
+        async def look() -> SearchResult:
             whole = await self.search(profile, query)
-            found = replace(whole, hits=[_without_texts(each) for each in whole.hits])
-            self._glimpses.put(key, found)
-        return found
+            return replace(whole, hits=without_texts(whole.hits))
+
+        return await self._glimpses.kept((profile.collection, _hashable(query)), look)
+
+    async def chosen(
+        self, profile: Profile, query: Query, choose: Callable[[], Awaitable[list[Document]]]
+    ) -> list[Document]:
+        """What `choose` makes of the hits of a query, from up to a minute ago."""
+        key = (profile.collection, _hashable(query))
+        return await self._choices.kept(key, choose)
 
     async def package(self, profile: Profile, registry: str, name: str) -> Package | None:
         """The package of that name in any spelling its registry takes for the same."""
@@ -272,10 +278,6 @@ def _hashable(query: Query) -> Query:
         facets=tuple(query.facets),
         counts=tuple(query.counts),
     )
-
-
-def _without_texts(document: Document) -> Document:
-    return {name: value for name, value in document.items() if name not in _LONG}
 
 
 def _rank(release: Document) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from pyfcrawl.web.asked import Conditions, Sort, filters_of
 from pyfcrawl.web.endpoints import Endpoint, Handler, Site
 from pyfcrawl.web.links import Links
 from pyfcrawl.web.lookup import profile_of
+from pyfcrawl.web.recent import without_texts
 
 ATOM = "application/atom+xml"
 _MAX_AGE = 900
@@ -79,7 +80,7 @@ async def releases(site: Site, request: Request, asked: FeedOfReleases) -> Respo
         grouped=False,
     )
     if major:
-        hits = await _last_major(site, profile, query)
+        hits = await site.catalog.chosen(profile, query, lambda: _last_major(site, profile, query))
     else:
         hits = (await site.catalog.glimpse(profile, query)).hits
     kind = "Major releases" if major else "Releases"
@@ -97,7 +98,7 @@ async def _last_major(site: Site, profile: Profile, query: Query) -> list[Docume
         major += await _major(site, profile, hits)
         if len(major) >= _ENTRIES or len(hits) < _LOOKED_AT:
             break
-    return major
+    return without_texts(major[:_ENTRIES])
 
 
 async def _major(site: Site, profile: Profile, hits: Sequence[Document]) -> list[Document]:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
+from pyfcrawl.stores.index import Document
+
 V = TypeVar("V")
+
+_LONG = frozenset(
+    ("description", "first_chapter", "main_content", "changelog", "urls", "requires_dist")
+)
+
+
+def without_texts(documents: Sequence[Document]) -> list[Document]:
+    """The documents for what is short about them, to be kept in memory."""
+    return [{k: value for k, value in each.items() if k not in _LONG} for each in documents]
 
 
 class Recent(Generic[V]):
@@ -29,6 +40,14 @@ class Recent(Generic[V]):
             return None
         self._kept.move_to_end(key)
         return kept[1]
+
+    async def kept(self, key: Hashable, make: Callable[[], Awaitable[V]]) -> V:
+        """The value; made and remembered when it isn't there or is too old."""
+        found = self.get(key)
+        if found is None:
+            found = await make()
+            self.put(key, found)
+        return found
 
     def put(self, key: Hashable, value: V) -> None:
         """Remember a value."""

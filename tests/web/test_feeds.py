@@ -10,7 +10,9 @@ import feedparser
 import httpx
 import pytest
 
-from pyfcrawl.stores.index import IndexAddress, open_writer
+from pyfcrawl.core.profiles import Profile
+from pyfcrawl.stores.index import IndexAddress, Query, SearchResult, open_writer
+from pyfcrawl.web.catalog import Catalog
 from pyfcrawl.web.options import SiteOptions
 from pyfcrawl.web.searching import FACETS, RELEASED, SORTS
 from tests.commands.shell import DAY, NOW, document
@@ -70,6 +72,28 @@ def test_major_releases(either: ApiSite) -> None:
     assert "plone.api 2.0" in found
     assert "plone.api 1.9" in found  # its first of all
     assert not {"plone.api 1.10", "plone.api 3.0a1"} & set(found)
+
+
+def test_major_releases_are_looked_for_once(
+    api_site: ApiSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    search = Catalog.search
+
+    async def counted(self: Catalog, profile: Profile, query: Query) -> SearchResult:
+        asked.append(query)
+        return await search(self, profile, query)
+
+    monkeypatch.setattr(Catalog, "search", counted)
+    major = f"{RELEASES}?major=1"
+    first, again, narrowed, other, minor = api_site.get_all(
+        ("GET", each)
+        for each in (major, major, f"{major}&q=plone", f"{major}&profile=django", RELEASES)
+    )
+    assert len(asked) == 4
+    assert first.content == again.content
+    assert titles(narrowed) != titles(first) != titles(other)
+    assert len(titles(minor)) > len(titles(first))
 
 
 @pytest.mark.parametrize(
