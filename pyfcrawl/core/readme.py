@@ -79,7 +79,8 @@ def render(text: str | None, content_type: str | None = None) -> str:
 
     content_type: as declared in core metadata (Description-Content-Type). `text/x-rst`, also when
     none is declared, and `text/markdown` with variant GFM (default) or CommonMark are rendered;
-    `text/plain`, every other type, and a text that its renderer refuses are shown as they are.
+    `text/plain`, every other type, a text that its renderer refuses and one whose tags nest
+    absurdly deep are shown as they are.
     """
     given = _given(text)
     if not given:

@@ -135,7 +135,7 @@ function setUp() {
 
   // Said to those who listen, shown to those who look; the next results take its place.
   function tellOfFailure() {
-    const told = "This search can't be answered, these are earlier results. Try again in a moment.";
+    const told = "This search can't be answered; these are earlier results. Try again in a moment.";
     said.textContent = told;
     if (results.querySelector("[data-failed]")) return;
     const shown = document.createElement("p");
