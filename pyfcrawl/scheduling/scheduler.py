@@ -57,6 +57,7 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         self._worker: Worker | None = None
         self._name = ""
         self._joined: Plan | None = None
+        self._ready = False
         self.divided = False
 
     @classmethod
@@ -159,7 +160,8 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         if self._local.has_pending_requests():
             return True
         worker = self._worker
-        if worker is None or not self.divided or worker.over:
+        # Scrapy asks when start() is over: who neither planned nor joined by then never will.
+        if worker is None or not self._ready or worker.over:
             return False
         worker.resting = True
         return True
@@ -213,6 +215,7 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         assert self._worker is not None
         if self._joined is not None:
             self._crawler.signals.send_catch_log(signals.run_joined, plan=self._joined)
+            self._ready = self.divided
         self._worker.working = self.divided
 
     async def room(self) -> None:
@@ -226,6 +229,7 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         assert self._worker is not None
         if self.divided:
             await self._worker.all_planned(runs.plan_text(plan))
+            self._ready = True
 
     def projects_closed(self, visits: list[str]) -> None:
         """The keeper of the account says that these are done or noted, durably."""
