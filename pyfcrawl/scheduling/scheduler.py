@@ -66,12 +66,7 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         settings = crawler.settings
         return cls(
             crawler,
-            RedisAddress(
-                settings["REDIS_URL"],
-                settings["REDIS_KEY_PREFIX"],
-                settings.getfloat("REDIS_WAIT"),
-                settings.getfloat("REDIS_TIMEOUT"),
-            ),
+            RedisAddress.of(settings),
             Terms(
                 lease=int(settings.getfloat("LEASE_SECONDS") * 1000),
                 attempts=settings.getint("LEASE_ATTEMPTS"),

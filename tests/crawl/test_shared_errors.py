@@ -8,14 +8,14 @@ from tests.crawl.project import Project
 from tests.crawl.test_shared import CRAWL, logs, shared, whole
 
 #: A spider of the same name, for the same run, with a mistake in how it begins.
-BROKEN = '''
+BROKEN = """
 from pyfcrawl.spiders.pypi import PypiSpider
 
 
 class Broken(PypiSpider):
     async def _names(self):
         raise KeyError("a mistake")
-'''
+"""
 
 
 @pytest.fixture
@@ -39,4 +39,11 @@ def test_an_error_at_the_beginning_ends_the_crawl(tmp_path, up, redis_place, bro
     assert project.status()["runs"][0]["error"]
     # Its planning is given up at once, not when that is overdue.
     logs(project.start(*CRAWL), timeout=50)
+    assert whole(project, up)
+
+
+def test_an_address_with_waits_of_its_own_is_good_for_a_crawl(tmp_path, up, redis_place):
+    url = f"{redis_place.url}{'&' if '?' in redis_place.url else '?'}wait=10&timeout=3&prefix=other"
+    project = shared(tmp_path, up, redis_place, REDIS_URL=url)
+    logs(project.start(*CRAWL))
     assert whole(project, up)

@@ -55,6 +55,21 @@ def test_prefix_and_waits_travel_with_the_address() -> None:
     assert address.for_reading().wait == 5
 
 
+def test_settings_come_before_what_an_address_says() -> None:
+    given = {"REDIS_KEY_PREFIX": "site-1", "REDIS_WAIT": "7", "REDIS_TIMEOUT": 0.5}
+    address = RedisAddress.of({"REDIS_URL": "redis://a.example/1?wait=1&prefix=x&db=2", **given})
+    assert address == RedisAddress("redis://a.example/1?db=2", "site-1", 7.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    "query", ["db=3&protocol=3&health_check_interval=5", "ssl_cert_reqs=optional&ssl_ca_certs=/x"]
+)
+def test_what_is_not_refused_the_client_takes(query: str) -> None:
+    address = RedisAddress.parse(f"{'rediss' if 'ssl' in query else 'redis'}://a.example?{query}")
+    with connect(address.url, 1) as client:
+        assert client.connection_pool.make_connection() is not None
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -67,6 +82,9 @@ def test_prefix_and_waits_travel_with_the_address() -> None:
         *("redis://:s3cret#1@a.example", "redis://:s3cret?x@a.example", "redis://:s3cret"),
         *("redis://s3cret/x@a.example", "redis://u:s3cret@", "s3cret", "redis://u:s3cret@a@b/x"),
         *("redis://:s3cret @a.example", "redis://:s3cret@a.example/0?passwort=s3cret"),
+        *("redis://a.example?db=abc", "redis://a.example?protocol=4", "unix:///s?db=-1"),
+        *("redis://a.example?health_check_interval=x", "redis://a.example?ssl_cert_reqs=none"),
+        "rediss://a.example?ssl_cert_reqs=maybe",
     ],
 )  # fmt: skip
 def test_addresses_that_cannot_be_are_refused_without_their_password(url: str) -> None:
