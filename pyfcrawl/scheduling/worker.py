@@ -11,7 +11,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import redis
@@ -95,6 +97,9 @@ class Worker:
         self._told = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._leaving = False
+        # Of its own: those that all share may be busy for minutes, and leases be lost meanwhile.
+        # Two, as the last word may have to be said while a call still hangs.
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="queue")
         #: Whether to take requests.
         self.working = False
         #: Whether nothing is under way in this crawl.
@@ -272,7 +277,7 @@ class Worker:
         away, pause = 0.0, _FIRST_WAIT
         while True:
             try:
-                answer = await asyncio.to_thread(call, *arguments)
+                answer = await self._in_thread(call, *arguments)
             except redis.RedisError as error:
                 fault = explain(error, self._address)
                 gone = time.monotonic() - away if away else 0.0
@@ -288,6 +293,10 @@ class Worker:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_WAIT)
 
+    async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        work = partial(call, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
     # --- the end ------------------------------------------------------------------------------
 
     async def leave(self, finished: bool) -> None:
@@ -295,6 +304,12 @@ class Worker:
 
         `finished` ends a run that this worker did alone.
         """
+        try:
+            await self._leave(finished)
+        finally:
+            self._threads.shutdown(wait=False)
+
+    async def _leave(self, finished: bool) -> None:
         self._leaving = True
         self._wake.set()
         if self._task is not None:
@@ -304,7 +319,7 @@ class Worker:
             return
         self._outbox.returns += list(self._leases)
         try:
-            await asyncio.to_thread(self._say_goodbye, finished)
+            await self._in_thread(self._say_goodbye, finished)
         except redis.RedisError as error:
             fault = explain(error, self._address)
             logger.warning("%s; what was held goes to others when its leases end", fault)
