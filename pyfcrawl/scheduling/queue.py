@@ -15,6 +15,8 @@ import msgspec
 from scrapy import Request, Spider
 from scrapy_redis.queue import Base
 
+from pyfcrawl.batch.messages import visits_of
+from pyfcrawl.errors import StoreError
 from pyfcrawl.scheduling import codec, scripts
 
 Push = tuple[str, str]
@@ -104,9 +106,24 @@ class LeaseQueue(Base):  # type: ignore[misc]
         return text.decode()
 
     def decode(self, text: str) -> Request:
-        """The request again. Raises StoreError for text that is none."""
-        request: Request = self._decode_request(text)
+        """The request again. Raises StoreError for text that is none, or for another version."""
+        try:
+            request: Request = self._decode_request(text)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise StoreError(f"a request in the queue means nothing here: {error}") from error
         return request
+
+    def visits(self, text: str) -> list[str]:
+        """Keys of what a request fetches, even if nothing here takes its answer any more.
+
+        Raises StoreError for text that is none.
+        """
+        told = codec.loads(text)
+        try:
+            kept = {name: told[name] for name in ("url", "body", "cb_kwargs")}
+            return visits_of(Request(**kept))
+        except (LookupError, TypeError, ValueError, msgspec.MsgspecError) as error:
+            raise StoreError(f"a request in the queue can't be made sense of: {error}") from error
 
     def claim(self, about: Mapping[str, str | int], new: bool = True) -> str:
         """Begin the run `about` which there is this to know, or find it: plan, join or wait.

@@ -16,6 +16,7 @@ import socket
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import redis
@@ -30,7 +31,7 @@ from twisted.internet.defer import Deferred
 from pyfcrawl import signals
 from pyfcrawl.batch.messages import SHARED_WORK, visits_of
 from pyfcrawl.core.ledger import Plan
-from pyfcrawl.errors import PyfcrawlError, StoreError
+from pyfcrawl.errors import StoreError
 from pyfcrawl.scheduling import runs
 from pyfcrawl.scheduling.queue import LeaseQueue, Terms
 from pyfcrawl.scheduling.worker import Calls, Worker
@@ -183,8 +184,8 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
     async def _enter(self, joining: bool) -> bool:
         """Learn what other workers of the run know of it; False when it ended this moment."""
         about = await asyncio.to_thread(self.queue.about)
-        if not about:
-            return False
+        if not about or (joining and "plan" not in about):
+            return False  # or was dropped, and perhaps begun anew
         key = runs.open_runs_key(self._address.prefix)
         await asyncio.to_thread(self.server.sadd, key, self._name)
         if self.divided and self._crawler.stats is not None:
@@ -239,11 +240,11 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         assert self._worker is not None
         for identifier, text in requests:
             try:
-                request = self.queue.decode(text)
-            except (PyfcrawlError, ValueError) as error:
+                request, visits = self.queue.decode(text), self.queue.visits(text)
+            except StoreError as error:
                 self._worker.refuse(identifier, str(error))
                 continue
-            self._worker.lease(identifier, visits_of(request))
+            self._worker.lease(identifier, visits)
             engine.crawl(request)
 
     async def _settle(self) -> None:
@@ -253,14 +254,18 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
     async def _end(self) -> None:
         """End the run: its cursors move, whatever was given up is noted as pending."""
         about = await asyncio.to_thread(self.queue.about)
+        if "plan" not in about:
+            return  # it was dropped this moment
         dead = await asyncio.to_thread(self.queue.dead)
-        lost = {
-            visit: f"given up: {reason}"
-            for text, reason in dead.values()
-            for visit in visits_of(self.queue.decode(text))
-        }
+        plan, lost = runs.read_plan(about["plan"]), {}
+        for text, reason in dead.values():
+            try:
+                lost.update(dict.fromkeys(self.queue.visits(text), f"given up: {reason}"))
+            except StoreError as error:
+                logger.warning("%s; cursors stay, and the next crawl finds what it was", error)
+                plan = replace(plan, end=None, settled={})
         answers = await self._crawler.signals.send_catch_log_async(
-            signals.run_ended, dont_log=StoreError, plan=runs.read_plan(about["plan"]), lost=lost
+            signals.run_ended, dont_log=StoreError, plan=plan, lost=lost
         )
         for _, answer in answers:
             if isinstance(answer, Exception):
