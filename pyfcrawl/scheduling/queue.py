@@ -38,7 +38,8 @@ class Exchange:
 
     `pushes` are (id, request as `encode` gives it); `acks` ids that are done, `failures` ids with
     the reason why they are not, `returns` ids not begun, `holds` ids still worked on. `want` is how
-    many more it takes. `plan`, once all of a plan is pushed, says so and keeps it. `sizes` says of
+    many more it takes. `plan`, once all of a plan is pushed, says so and keeps it; pushes and plan
+    count when they come from the one that plans the run. `sizes` says of
     those pushed or done how many projects they stand for, where it isn't one.
     """
 
@@ -56,10 +57,12 @@ class Standing(msgspec.Struct):
     """How the queue stands after an exchange.
 
     `taken` are (id, request) leased to the worker now, `lost` ids of its `holds` that it holds no
-    more. The numbers count ids; `planned` says that nothing will be added.
+    more. The numbers count ids; `planned` says that nothing will be added, `planner` that the run
+    is this worker's to plan.
     """
 
     planned: bool
+    planner: bool
     waiting: int
     leased: int
     delayed: int

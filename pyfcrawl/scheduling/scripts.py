@@ -102,7 +102,9 @@ local function came_back(id, reason, delay)
   let_go(id)
 end
 
-for _, each in ipairs(told.pushes) do
+local planner = redis.call('HGET', run, 'planner') == worker
+-- Who was replaced as planner had another listing.
+for _, each in ipairs(planner and told.pushes or {}) do
   if redis.call('SISMEMBER', seen, each[1]) == 0 then
     redis.call('HSET', bodies, each[1], each[2])
     redis.call('RPUSH', waiting, each[1])
@@ -145,7 +147,7 @@ for _, id in ipairs(told.holds) do
   if mine(id) then redis.call('ZADD', leased, now + told.term, id) else lost[#lost + 1] = id end
 end
 redis.call('ZADD', workers, now, worker)
-if redis.call('HGET', run, 'planner') == worker then
+if planner then
   redis.call('HSET', run, 'until', now + told.term)
   if told.plan then redis.call('HSET', run, 'plan', told.plan, 'planned', now) end
 end
@@ -167,6 +169,7 @@ while #taken < told.want do
   taken[#taken + 1] = {id, redis.call('HGET', bodies, id)}
 end
 return cjson.encode({
+  planner = planner,
   taken = #taken > 0 and taken or nil,
   lost = #lost > 0 and lost or nil,
   planned = redis.call('HEXISTS', run, 'planned') == 1,

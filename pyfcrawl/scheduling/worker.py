@@ -93,6 +93,7 @@ class Worker:
         self._leases: dict[str, Lease] = {}
         self._lease_of: dict[str, Lease] = {}
         self._plan = ""
+        self._alone = False
         self._wake = asyncio.Event()
         self._told = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -124,6 +125,7 @@ class Worker:
             answer = await self._patiently(self._queue.claim, about, False)
         self.planned = answer == "join"
         self.over = answer == "over"
+        self._alone = "alone" in about
         if not self.over:
             self._task = asyncio.create_task(self._run())
         return str(answer)
@@ -203,6 +205,11 @@ class Worker:
         standing = await self._exchange()
         if standing is None:
             self.over = True
+        elif self._alone and not standing.planner:
+            raise StoreError(
+                f"another worker took this run over, as {self._address} had not heard of this one "
+                "for longer than LEASE_SECONDS; what was done is kept"
+            )
         elif standing.drained and not (self._leases or self._outbox):
             await self._end()
 

@@ -132,9 +132,12 @@ def test_a_planner_that_is_lost_is_followed_by_another_who_begins_anew(queue_of)
     standing = told(second, pushes=[("new", "whole")], holds=["old"], plan="{}", want=9)
     assert "begun" not in ids(standing)
     assert "new" in ids(standing)
-    # What the first one has still to say counts for nothing.
-    told(first, plan='{"other": 1}')
+    # What the first one has still to say counts for nothing, and it hears of that.
+    before = told(second)
+    late = told(first, pushes=[("older", "listing")], plan='{"other": 1}')
     assert second.about()["plan"] == "{}"
+    assert (late.planner, late.waiting) == (False, before.waiting)
+    assert before.planner
 
 
 def test_plans_begun_anew_count_what_there_is(queue_of):

@@ -85,3 +85,21 @@ def test_leases_are_renewed_while_all_other_threads_are_busy(crawl: Crawl) -> No
     run(main)
     assert crawl.told == []
     assert crawl.taken == ["r0"]
+
+
+def test_a_run_that_is_not_divided_ends_for_whom_another_follows(crawl: Crawl) -> None:
+    async def main() -> None:
+        assert await crawl.worker.claim({**ABOUT, "alone": 1}) == "plan"
+        await asyncio.sleep(0.5)
+        assert crawl.told == []
+        # As if it had been cut off for so long.
+        crawl.client.hset(crawl.queue.keys[0], "until", 0)
+        other = LeaseQueue(crawl.client, None, crawl.queue.key, "b", crawl.queue.terms)
+        assert other.claim(ABOUT) == "plan"
+        await crawl.until(lambda: crawl.told)
+        await crawl.worker.leave(finished=True)
+        assert other.about()["planner"] == "b"
+
+    run(main)
+    (line,) = crawl.told
+    assert "another worker took this run over" in line
