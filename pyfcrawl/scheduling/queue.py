@@ -1,8 +1,8 @@
 """The queue of one run in Redis: requests are leased, answered for or given back, never popped.
 
 Everything a worker has to tell and to ask goes in one round trip. A repeated call, after an answer
-that got lost, does no harm: what is pushed twice is there once, and only who holds a lease can end
-it.
+that got lost, does no harm: what is pushed twice is there once, only who holds a lease can end it,
+and what was leased by that answer is handed out again.
 """
 
 from __future__ import annotations

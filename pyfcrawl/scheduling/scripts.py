@@ -146,6 +146,21 @@ local lost = {}
 for _, id in ipairs(told.holds) do
   if mine(id) then redis.call('ZADD', leased, now + told.term, id) else lost[#lost + 1] = id end
 end
+local taken = {}
+local function take(id)
+  redis.call('ZADD', leased, now + told.term, id)
+  redis.call('HSET', owners, id, worker)
+  taken[#taken + 1] = {id, redis.call('HGET', bodies, id)}
+end
+-- What it took before and doesn't know of: the answer was lost on the way.
+if told.want > 0 then
+  local held = {}
+  for _, id in ipairs(told.holds) do held[id] = true end
+  local all = redis.call('HGETALL', owners)
+  for i = 1, #all, 2 do
+    if all[i + 1] == worker and not held[all[i]] then take(all[i]) end
+  end
+end
 redis.call('ZADD', workers, now, worker)
 if planner then
   redis.call('HSET', run, 'until', now + told.term)
@@ -159,14 +174,11 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0
   redis.call('LPUSH', waiting, id)
   redis.call('ZREM', delayed, id)
 end
-local taken = {}
 while #taken < told.want do
   local id = redis.call('LINDEX', waiting, 0)
   if not id then break end
-  redis.call('ZADD', leased, now + told.term, id)
-  redis.call('HSET', owners, id, worker)
+  take(id)
   redis.call('LPOP', waiting)
-  taken[#taken + 1] = {id, redis.call('HGET', bodies, id)}
 end
 return cjson.encode({
   planner = planner,
