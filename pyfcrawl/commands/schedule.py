@@ -37,6 +37,9 @@ from pyfcrawl.timetable.slots import Slots, share_of
 #: A file in DATA_DIR that is touched while the timetable lives, for health checks.
 ALIVE = "schedule.alive"
 
+#: Seconds a state that is away is waited for: meanwhile nothing is started, and nobody is heard.
+_STATE_WAIT = 5.0
+
 
 class Command(Frame, ScrapyCommand):
     """Runs the timetable, shows it, or has one job of it carried out now."""
@@ -79,7 +82,7 @@ class Command(Frame, ScrapyCommand):
         jobs = all_jobs(",".join(each.name for each in profiles))
         if opts.once is not None:
             return self._once(named(jobs, opts.once), opts)
-        with closing(open_state(self._settings["STATE_URL"])) as state:
+        with closing(open_state(self._settings["STATE_URL"], wait=_STATE_WAIT)) as state:
             marks = Marks(state, self._settings["SCHEDULE_NAME"] or socket.gethostname())
             planned = self._planned(jobs, self._lines(jobs, profiles), marks)
             if opts.list:

@@ -155,6 +155,14 @@ def test_sigterm_ends_the_crawls_cleanly_and_then_itself(up: Upstream, running: 
     assert running.said("Traceback") == 0
 
 
+def test_a_redis_that_is_away_is_told_of_soon(shell: Shell) -> None:
+    began = time.monotonic()
+    for args in ((), ("--list",)):
+        error = error_of(shell("schedule", *args, STATE_URL="redis://127.0.0.1:9?wait=300"))
+        assert "Redis at 127.0.0.1:9 can't be reached" in error
+    assert 5 < time.monotonic() - began < 60
+
+
 def test_a_timetable_that_was_killed_starts_no_second_crawl(up: Upstream, running: Running) -> None:
     up.fault("slow", path_prefix="/pypi/", seconds=8)
     running.start()
