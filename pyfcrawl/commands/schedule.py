@@ -131,10 +131,12 @@ class Command(Frame, ScrapyCommand):
             logging.getLogger(__name__).info(
                 "Timetable of %s, %s", _names(planned), self._settings["SCRAPYD_URL"] or "run here"
             )
-            with metrics(self._settings, {each.job.spider for each in planned}):
-                Timetable(planned, target, marks, time.time, self._sleeping(signals)).run()
-            if isinstance(target, LocalCrawls):
-                target.end()
+            try:
+                with metrics(self._settings, {each.job.spider for each in planned}):
+                    Timetable(planned, target, marks, time.time, self._sleeping(signals)).run()
+            finally:
+                if isinstance(target, LocalCrawls):
+                    target.end()
         return INTERRUPTED if signals.caught == signal.SIGINT else 0
 
     def _sleeping(self, signals: Signals) -> Callable[[float], bool]:
@@ -147,8 +149,16 @@ class Command(Frame, ScrapyCommand):
                 f"DATA_DIR={self._data} can't be written ({error.strerror}); give another"
             ) from error
 
+        told = ""
+
         def sleep(seconds: float) -> bool:
-            alive.touch()
+            nonlocal told
+            try:
+                alive.touch()
+            except OSError as error:  # a health check will see that it grows old
+                if told != str(error):
+                    logging.getLogger(__name__).warning("No sign of life is left: %s", error)
+                told = str(error)
             return signals.sleep(seconds)
 
         return sleep
