@@ -114,6 +114,8 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
                 f"recreate=yes is under way at {about.get('host', 'another worker')}: a collection "
                 "is rebuilt by one worker; wait for it to end"
             )
+        assert self._worker is not None
+        self._worker.claimed = True
 
     def _no_way(self, line: str) -> CloseSpider:
         assert self._crawler.stats is not None

@@ -98,6 +98,8 @@ class Worker:
         self._told = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._leaving = False
+        #: Whether the run was claimed for this worker before its crawl began.
+        self.claimed = False
         # Of its own: those that all share may be busy for minutes, and leases be lost meanwhile.
         # Two, as the last word may have to be said while a call still hangs.
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="queue")
@@ -309,7 +311,7 @@ class Worker:
     async def leave(self, finished: bool) -> None:
         """Stop. What is held goes back to the queue at once, for others.
 
-        `finished` ends a run that this worker did alone.
+        `finished` ends a run that this worker did alone; so does not having begun one claimed.
         """
         try:
             await self._leave(finished)
@@ -322,11 +324,12 @@ class Worker:
         if self._task is not None:
             await asyncio.wait([self._task], timeout=_LAST_WORD)
             self._task.cancel()
-        if self.over or self._task is None:
+        begun = self._task is not None
+        if self.over or not (begun or self.claimed):
             return
         self._outbox.returns += list(self._leases)
         try:
-            await self._in_thread(self._say_goodbye, finished)
+            await self._in_thread(self._say_goodbye, finished or not begun)
         except redis.RedisError as error:
             fault = explain(error, self._address)
             logger.warning("%s; what was held goes to others when its leases end", fault)

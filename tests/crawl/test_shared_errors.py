@@ -84,3 +84,11 @@ def test_a_run_with_requests_nobody_understands_ends(tmp_path, up, redis_place):
     assert counted(log)["visited"] == 60  # no cursor moved past what nobody knows
     assert whole(project, up)
     assert pending(project) == {}
+
+
+def test_a_rebuild_that_cannot_begin_is_in_nobodys_way(tmp_path, up, redis_place):
+    project = shared(tmp_path, up, redis_place, LEASE_SECONDS="60")
+    project.crawl("INDEX_URL=sqlite:////proc/none/index.db", recreate="yes", status=1)
+    assert [key for key in redis_place.all_keys() if "queue" in key] == []
+    project.crawl(recreate="yes")
+    assert whole(project, up)
