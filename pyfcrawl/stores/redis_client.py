@@ -202,6 +202,8 @@ def _options(timeout: float) -> dict[str, Any]:
         "decode_responses": True,
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
+        # Not sent again, but its connection is dropped: after a fail-over it leads to a replica.
+        "retry_on_error": [redis.ReadOnlyError],
     }
 
 

@@ -142,6 +142,28 @@ def test_a_replica_is_told(start_redis: Callable[..., RedisServer]) -> None:
         client.replicaof("NO", "ONE")
 
 
+def test_a_connection_to_what_became_a_replica_is_dropped(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    server = start_redis()
+    writes: tuple[Callable[[redis.Redis], object], ...] = (
+        lambda client: client.set("x", 1),
+        lambda client: client.register_script("return redis.call('SET', 'x', 1)")(),
+        lambda client: client.pipeline().set("x", 1).execute(),
+    )
+    with server.client() as other, connect(server.url, 2) as client:
+        for write in writes:
+            write(client)
+            before = client.client_id()
+            other.replicaof("127.0.0.1", str(server.port))
+            with pytest.raises(redis.RedisError) as caught:
+                write(client)
+            assert is_passing(caught.value)
+            other.replicaof("NO", "ONE")
+            assert client.client_id() != before
+            write(client)
+
+
 def test_a_user_without_rights_is_told(start_redis: Callable[..., RedisServer]) -> None:
     server = start_redis()
     with server.client() as client:
