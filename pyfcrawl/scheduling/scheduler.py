@@ -296,6 +296,10 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
     def _fatal(self, line: str) -> None:
         engine = self._crawler.engine
         assert self._crawler.stats is not None
-        if engine is not None and not self._crawler.stats.get_value("pyfcrawl/error"):
+        if engine is None:
+            return
+        if self._crawler.stats.get_value("pyfcrawl/error"):  # it said what it lacks, and went on
+            logger.error("%s", line)
+        else:
             self._crawler.stats.set_value("pyfcrawl/error", line)
-            self._closing = asyncio.ensure_future(engine.close_spider_async(reason="error"))
+        self._closing = asyncio.ensure_future(engine.close_spider_async(reason="error"))
