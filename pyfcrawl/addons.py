@@ -45,6 +45,11 @@ _NUMBERS = {
 _MOST = {"METRICS_PORT": 65535, "MONITOR_FAILURE_RATE": 100, "REMOVE_LIMIT": 100}
 #: Those that may be empty, for 0.
 _OFF = frozenset({"METRICS_PORT"})
+#: Where users and passwords go that must not be in these addresses.
+_USERS = {
+    "CLICKHOUSE_URL": "CLICKHOUSE_USER and CLICKHOUSE_PASSWORD",
+    "SCRAPYD_URL": "SCRAPYD_USERNAME and SCRAPYD_PASSWORD",
+}
 _WHOLE = frozenset(
     {
         *("BATCH_SIZE", "BATCH_CONCURRENCY", "BATCH_MAX_BODY", "RENDER_WORKERS", "METRICS_PORT"),
@@ -143,7 +148,7 @@ def check_settings(settings: BaseSettings) -> None:
     for name in [*rates, "CLICKHOUSE_URL"]:
         _check_root(name, str(settings[name]))
     if settings["SCRAPYD_URL"]:
-        _check_scrapyd(str(settings["SCRAPYD_URL"]))
+        _check_root("SCRAPYD_URL", str(settings["SCRAPYD_URL"]))
     for name in [*settings.getdict("SOURCE_TOKENS").values(), "CLICKHOUSE_PASSWORD"]:
         _check_secret(name, str(settings[name] or ""))
 
@@ -173,6 +178,12 @@ def _check_redis(settings: BaseSettings) -> None:
 
 
 def _check_root(name: str, value: str) -> None:
+    if "@" in value:
+        remedy = f"{_USERS[name]}, and " if name in _USERS else ""
+        raise ConfigurationError(
+            f"{name} holds a user or a password (its value is not shown), which would get into "
+            f"logs and records; give {remedy}an address without them"
+        )
     try:
         root = urlsplit(value)
         usable = root.scheme in ("http", "https") and bool(root.hostname) and root.port != 0
@@ -183,15 +194,6 @@ def _check_root(name: str, value: str) -> None:
             f"{name}={value.partition('?')[0]} is no plain http(s) address; "
             f"give the root of the service, such as https://{name.partition('_')[0].lower()}.example"
         )
-
-
-def _check_scrapyd(url: str) -> None:
-    if "@" in url:
-        raise ConfigurationError(
-            "SCRAPYD_URL holds a user (its value is not shown); "
-            "give SCRAPYD_USERNAME and SCRAPYD_PASSWORD, and an address without them"
-        )
-    _check_root("SCRAPYD_URL", url)
 
 
 def _check_secret(name: str, value: str) -> None:

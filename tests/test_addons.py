@@ -133,6 +133,15 @@ def test_a_redis_that_cannot_be_is_told_without_its_password(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["PYPI_ROOT", "NPM_ROOT", "CLICKHOUSE_URL", "SCRAPYD_URL"])
+@pytest.mark.parametrize("user", ["user:s3cret", "s3cret", ":s3cret/x"])
+def test_an_address_that_is_shown_holds_no_user(name: str, user: str) -> None:
+    settings = given(**{name: f"https://{user}@registry.example"})
+    with pytest.raises(ConfigurationError, match=f"^{name} holds a user") as caught:
+        check_settings(settings)
+    assert "s3cret" not in str(caught.value)
+
+
 def test_without_redis_nothing_of_it_is_imported() -> None:
     program = (
         "import sys\n"

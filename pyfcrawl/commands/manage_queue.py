@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -37,14 +37,7 @@ def _place(command: Manager) -> Iterator[Place]:
     from pyfcrawl.scheduling.place import Place
     from pyfcrawl.stores.redis_client import RedisAddress
 
-    found = Place(
-        replace(
-            RedisAddress.parse(settings["REDIS_URL"]),
-            prefix=settings["REDIS_KEY_PREFIX"],
-            wait=settings.getfloat("REDIS_WAIT"),
-            timeout=settings.getfloat("REDIS_TIMEOUT"),
-        )
-    )
+    found = Place(RedisAddress.of(settings))
     try:
         yield found
     finally:

@@ -37,6 +37,9 @@ from pyfcrawl.timetable.slots import Slots, share_of
 #: A file in DATA_DIR that is touched while the timetable lives, for health checks.
 ALIVE = "schedule.alive"
 
+#: Seconds a state that is away is waited for: meanwhile nothing is started, and nobody is heard.
+_STATE_WAIT = 5.0
+
 
 class Command(Frame, ScrapyCommand):
     """Runs the timetable, shows it, or has one job of it carried out now."""
@@ -79,7 +82,7 @@ class Command(Frame, ScrapyCommand):
         jobs = all_jobs(",".join(each.name for each in profiles))
         if opts.once is not None:
             return self._once(named(jobs, opts.once), opts)
-        with closing(open_state(self._settings["STATE_URL"])) as state:
+        with closing(open_state(self._settings["STATE_URL"], wait=_STATE_WAIT)) as state:
             marks = Marks(state, self._settings["SCHEDULE_NAME"] or socket.gethostname())
             planned = self._planned(jobs, self._lines(jobs, profiles), marks)
             if opts.list:
@@ -128,10 +131,12 @@ class Command(Frame, ScrapyCommand):
             logging.getLogger(__name__).info(
                 "Timetable of %s, %s", _names(planned), self._settings["SCRAPYD_URL"] or "run here"
             )
-            with metrics(self._settings, {each.job.spider for each in planned}):
-                Timetable(planned, target, marks, time.time, self._sleeping(signals)).run()
-            if isinstance(target, LocalCrawls):
-                target.end()
+            try:
+                with metrics(self._settings, {each.job.spider for each in planned}):
+                    Timetable(planned, target, marks, time.time, self._sleeping(signals)).run()
+            finally:
+                if isinstance(target, LocalCrawls):
+                    target.end()
         return INTERRUPTED if signals.caught == signal.SIGINT else 0
 
     def _sleeping(self, signals: Signals) -> Callable[[float], bool]:
@@ -144,8 +149,16 @@ class Command(Frame, ScrapyCommand):
                 f"DATA_DIR={self._data} can't be written ({error.strerror}); give another"
             ) from error
 
+        told = ""
+
         def sleep(seconds: float) -> bool:
-            alive.touch()
+            nonlocal told
+            try:
+                alive.touch()
+            except OSError as error:  # a health check will see that it grows old
+                if told != str(error):
+                    logging.getLogger(__name__).warning("No sign of life is left: %s", error)
+                told = str(error)
             return signals.sleep(seconds)
 
         return sleep

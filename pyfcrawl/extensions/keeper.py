@@ -287,7 +287,15 @@ class Keeper:
                 f"{failed} of {failed} projects could not be read, the first being "
                 f"{self._first_failure}; check {root_setting} and the network",
             )
-        elif self._ledger.open and reason == "finished" and not self._stats.get_value(_ERROR):
+        elif self._stats.get_value(_ERROR):
+            return
+        elif reason == "start_error":
+            self._stats.set_value(
+                _ERROR,
+                "the crawl ended at its beginning, for an error that the log tells; what it was to "
+                "do is left for the next one",
+            )
+        elif self._ledger.open and reason == "finished":
             self._stats.set_value(
                 _ERROR,
                 f"{self._ledger.open} projects were left undone by an error that the log tells; "

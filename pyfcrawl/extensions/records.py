@@ -81,7 +81,7 @@ class RunRecord:
         self._run = _begun(self._run, spider)
         try:
             # A sign of life is worth no waiting, and this is the crawl's own thread.
-            self._state = open_state(self._state_url, patient=False)
+            self._state = open_state(self._state_url, wait=0)
             known = sorted(sources(self._state), key=lambda each: each.ended)
             last = {each.collection: each.documents for each in known}
             self._stats.set_value("pyfcrawl/documents_last", last)

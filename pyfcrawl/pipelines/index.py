@@ -73,6 +73,7 @@ class IndexPipeline:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
         self._gathered: list[tuple[Item, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._closing: asyncio.Future[None] | None = None
         self._clean = False
         self._take_on(None)
 
@@ -177,9 +178,12 @@ class IndexPipeline:
     def _stop(self, error: PyfcrawlError) -> None:
         """Without an index there is nothing to crawl for."""
         engine = self._crawler.engine
-        if engine is not None and not self._stats.get_value("pyfcrawl/error"):
-            self._stats.set_value("pyfcrawl/error", str(error))
-            self._closing = asyncio.ensure_future(engine.close_spider_async(reason="error"))
+        if engine is None or self._closing is not None:
+            return
+        if self._stats.get_value("pyfcrawl/error"):  # it said what it lacks, and went on
+            logger.error("%s", error)
+        self._tell(str(error))
+        self._closing = asyncio.ensure_future(engine.close_spider_async(reason="error"))
 
     async def _write(self, item: Item) -> bool:
         """Whether the index refused something of the item."""

@@ -72,17 +72,11 @@ class SharedBudget:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> SharedBudget:
         """REDIS_URL says where it is kept; without it every process has a budget of its own."""
-        url = crawler.settings["REDIS_URL"]
-        if not url:
+        if not crawler.settings["REDIS_URL"]:
             raise NotConfigured
         from pyfcrawl.stores.redis_client import RedisAddress
 
-        address = RedisAddress(
-            RedisAddress.parse(url).url,
-            crawler.settings["REDIS_KEY_PREFIX"],
-            timeout=crawler.settings.getfloat("REDIS_TIMEOUT"),
-        )
-        budget = cls(gates_of(crawler), address)
+        budget = cls(gates_of(crawler), RedisAddress.of(crawler.settings))
         crawler.signals.connect(budget.spider_opened, signals.spider_opened)
         crawler.signals.connect(budget.spider_closed, signals.spider_closed)
         return budget

@@ -1,8 +1,8 @@
 """The queue of one run in Redis: requests are leased, answered for or given back, never popped.
 
 Everything a worker has to tell and to ask goes in one round trip. A repeated call, after an answer
-that got lost, does no harm: what is pushed twice is there once, and only who holds a lease can end
-it.
+that got lost, does no harm: what is pushed twice is there once, only who holds a lease can end it,
+and what was leased by that answer is handed out again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import msgspec
 from scrapy import Request, Spider
 from scrapy_redis.queue import Base
 
+from pyfcrawl.batch.messages import visits_of
+from pyfcrawl.errors import StoreError
 from pyfcrawl.scheduling import codec, scripts
 
 Push = tuple[str, str]
@@ -36,7 +38,8 @@ class Exchange:
 
     `pushes` are (id, request as `encode` gives it); `acks` ids that are done, `failures` ids with
     the reason why they are not, `returns` ids not begun, `holds` ids still worked on. `want` is how
-    many more it takes. `plan`, once all of a plan is pushed, says so and keeps it. `sizes` says of
+    many more it takes. `plan`, once all of a plan is pushed, says so and keeps it; pushes and plan
+    count when they come from the one that plans the run. `sizes` says of
     those pushed or done how many projects they stand for, where it isn't one.
     """
 
@@ -54,10 +57,12 @@ class Standing(msgspec.Struct):
     """How the queue stands after an exchange.
 
     `taken` are (id, request) leased to the worker now, `lost` ids of its `holds` that it holds no
-    more. The numbers count ids; `planned` says that nothing will be added.
+    more. The numbers count ids; `planned` says that nothing will be added, `planner` that the run
+    is this worker's to plan.
     """
 
     planned: bool
+    planner: bool
     waiting: int
     leased: int
     delayed: int
@@ -104,9 +109,24 @@ class LeaseQueue(Base):  # type: ignore[misc]
         return text.decode()
 
     def decode(self, text: str) -> Request:
-        """The request again. Raises StoreError for text that is none."""
-        request: Request = self._decode_request(text)
+        """The request again. Raises StoreError for text that is none, or for another version."""
+        try:
+            request: Request = self._decode_request(text)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise StoreError(f"a request in the queue means nothing here: {error}") from error
         return request
+
+    def visits(self, text: str) -> list[str]:
+        """Keys of what a request fetches, even if nothing here takes its answer any more.
+
+        Raises StoreError for text that is none.
+        """
+        told = codec.loads(text)
+        try:
+            kept = {name: told[name] for name in ("url", "body", "cb_kwargs")}
+            return visits_of(Request(**kept))
+        except (LookupError, TypeError, ValueError, msgspec.MsgspecError) as error:
+            raise StoreError(f"a request in the queue can't be made sense of: {error}") from error
 
     def claim(self, about: Mapping[str, str | int], new: bool = True) -> str:
         """Begin the run `about` which there is this to know, or find it: plan, join or wait.

@@ -16,6 +16,7 @@ import socket
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import redis
@@ -30,7 +31,7 @@ from twisted.internet.defer import Deferred
 from pyfcrawl import signals
 from pyfcrawl.batch.messages import SHARED_WORK, visits_of
 from pyfcrawl.core.ledger import Plan
-from pyfcrawl.errors import PyfcrawlError, StoreError
+from pyfcrawl.errors import StoreError
 from pyfcrawl.scheduling import runs
 from pyfcrawl.scheduling.queue import LeaseQueue, Terms
 from pyfcrawl.scheduling.worker import Calls, Worker
@@ -57,6 +58,7 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         self._worker: Worker | None = None
         self._name = ""
         self._joined: Plan | None = None
+        self._ready = False
         self.divided = False
 
     @classmethod
@@ -65,12 +67,7 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         settings = crawler.settings
         return cls(
             crawler,
-            RedisAddress(
-                settings["REDIS_URL"],
-                settings["REDIS_KEY_PREFIX"],
-                settings.getfloat("REDIS_WAIT"),
-                settings.getfloat("REDIS_TIMEOUT"),
-            ),
+            RedisAddress.of(settings),
             Terms(
                 lease=int(settings.getfloat("LEASE_SECONDS") * 1000),
                 attempts=settings.getint("LEASE_ATTEMPTS"),
@@ -117,6 +114,8 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
                 f"recreate=yes is under way at {about.get('host', 'another worker')}: a collection "
                 "is rebuilt by one worker; wait for it to end"
             )
+        assert self._worker is not None
+        self._worker.claimed = True
 
     def _no_way(self, line: str) -> CloseSpider:
         assert self._crawler.stats is not None
@@ -159,7 +158,8 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         if self._local.has_pending_requests():
             return True
         worker = self._worker
-        if worker is None or not self.divided or worker.over:
+        # Scrapy asks when start() is over: who neither planned nor joined by then never will.
+        if worker is None or not self._ready or worker.over:
             return False
         worker.resting = True
         return True
@@ -186,8 +186,8 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
     async def _enter(self, joining: bool) -> bool:
         """Learn what other workers of the run know of it; False when it ended this moment."""
         about = await asyncio.to_thread(self.queue.about)
-        if not about:
-            return False
+        if not about or (joining and "plan" not in about):
+            return False  # or was dropped, and perhaps begun anew
         key = runs.open_runs_key(self._address.prefix)
         await asyncio.to_thread(self.server.sadd, key, self._name)
         if self.divided and self._crawler.stats is not None:
@@ -213,6 +213,7 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         assert self._worker is not None
         if self._joined is not None:
             self._crawler.signals.send_catch_log(signals.run_joined, plan=self._joined)
+            self._ready = self.divided
         self._worker.working = self.divided
 
     async def room(self) -> None:
@@ -226,6 +227,7 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         assert self._worker is not None
         if self.divided:
             await self._worker.all_planned(runs.plan_text(plan))
+            self._ready = True
 
     def projects_closed(self, visits: list[str]) -> None:
         """The keeper of the account says that these are done or noted, durably."""
@@ -240,11 +242,11 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
         assert self._worker is not None
         for identifier, text in requests:
             try:
-                request = self.queue.decode(text)
-            except (PyfcrawlError, ValueError) as error:
+                request, visits = self.queue.decode(text), self.queue.visits(text)
+            except StoreError as error:
                 self._worker.refuse(identifier, str(error))
                 continue
-            self._worker.lease(identifier, visits_of(request))
+            self._worker.lease(identifier, visits)
             engine.crawl(request)
 
     async def _settle(self) -> None:
@@ -254,14 +256,18 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
     async def _end(self) -> None:
         """End the run: its cursors move, whatever was given up is noted as pending."""
         about = await asyncio.to_thread(self.queue.about)
+        if "plan" not in about:
+            return  # it was dropped this moment
         dead = await asyncio.to_thread(self.queue.dead)
-        lost = {
-            visit: f"given up: {reason}"
-            for text, reason in dead.values()
-            for visit in visits_of(self.queue.decode(text))
-        }
+        plan, lost = runs.read_plan(about["plan"]), {}
+        for text, reason in dead.values():
+            try:
+                lost.update(dict.fromkeys(self.queue.visits(text), f"given up: {reason}"))
+            except StoreError as error:
+                logger.warning("%s; cursors stay, and the next crawl finds what it was", error)
+                plan = replace(plan, end=None, settled={})
         answers = await self._crawler.signals.send_catch_log_async(
-            signals.run_ended, dont_log=StoreError, plan=runs.read_plan(about["plan"]), lost=lost
+            signals.run_ended, dont_log=StoreError, plan=plan, lost=lost
         )
         for _, answer in answers:
             if isinstance(answer, Exception):
@@ -290,6 +296,10 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]
     def _fatal(self, line: str) -> None:
         engine = self._crawler.engine
         assert self._crawler.stats is not None
-        if engine is not None and not self._crawler.stats.get_value("pyfcrawl/error"):
+        if engine is None:
+            return
+        if self._crawler.stats.get_value("pyfcrawl/error"):  # it said what it lacks, and went on
+            logger.error("%s", line)
+        else:
             self._crawler.stats.set_value("pyfcrawl/error", line)
-            self._closing = asyncio.ensure_future(engine.close_spider_async(reason="error"))
+        self._closing = asyncio.ensure_future(engine.close_spider_async(reason="error"))

@@ -102,7 +102,9 @@ local function came_back(id, reason, delay)
   let_go(id)
 end
 
-for _, each in ipairs(told.pushes) do
+local planner = redis.call('HGET', run, 'planner') == worker
+-- Who was replaced as planner had another listing.
+for _, each in ipairs(planner and told.pushes or {}) do
   if redis.call('SISMEMBER', seen, each[1]) == 0 then
     redis.call('HSET', bodies, each[1], each[2])
     redis.call('RPUSH', waiting, each[1])
@@ -144,8 +146,23 @@ local lost = {}
 for _, id in ipairs(told.holds) do
   if mine(id) then redis.call('ZADD', leased, now + told.term, id) else lost[#lost + 1] = id end
 end
+local taken = {}
+local function take(id)
+  redis.call('ZADD', leased, now + told.term, id)
+  redis.call('HSET', owners, id, worker)
+  taken[#taken + 1] = {id, redis.call('HGET', bodies, id)}
+end
+-- What it took before and doesn't know of: the answer was lost on the way.
+if told.want > 0 then
+  local held = {}
+  for _, id in ipairs(told.holds) do held[id] = true end
+  local all = redis.call('HGETALL', owners)
+  for i = 1, #all, 2 do
+    if all[i + 1] == worker and not held[all[i]] then take(all[i]) end
+  end
+end
 redis.call('ZADD', workers, now, worker)
-if redis.call('HGET', run, 'planner') == worker then
+if planner then
   redis.call('HSET', run, 'until', now + told.term)
   if told.plan then redis.call('HSET', run, 'plan', told.plan, 'planned', now) end
 end
@@ -157,16 +174,14 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0
   redis.call('LPUSH', waiting, id)
   redis.call('ZREM', delayed, id)
 end
-local taken = {}
 while #taken < told.want do
   local id = redis.call('LINDEX', waiting, 0)
   if not id then break end
-  redis.call('ZADD', leased, now + told.term, id)
-  redis.call('HSET', owners, id, worker)
+  take(id)
   redis.call('LPOP', waiting)
-  taken[#taken + 1] = {id, redis.call('HGET', bodies, id)}
 end
 return cjson.encode({
+  planner = planner,
   taken = #taken > 0 and taken or nil,
   lost = #lost > 0 and lost or nil,
   planned = redis.call('HEXISTS', run, 'planned') == 1,

@@ -11,7 +11,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import redis
@@ -91,10 +93,16 @@ class Worker:
         self._leases: dict[str, Lease] = {}
         self._lease_of: dict[str, Lease] = {}
         self._plan = ""
+        self._alone = False
         self._wake = asyncio.Event()
         self._told = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._leaving = False
+        #: Whether the run was claimed for this worker before its crawl began.
+        self.claimed = False
+        # Of its own: those that all share may be busy for minutes, and leases be lost meanwhile.
+        # Two, as the last word may have to be said while a call still hangs.
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="queue")
         #: Whether to take requests.
         self.working = False
         #: Whether nothing is under way in this crawl.
@@ -119,6 +127,7 @@ class Worker:
             answer = await self._patiently(self._queue.claim, about, False)
         self.planned = answer == "join"
         self.over = answer == "over"
+        self._alone = "alone" in about
         if not self.over:
             self._task = asyncio.create_task(self._run())
         return str(answer)
@@ -198,6 +207,11 @@ class Worker:
         standing = await self._exchange()
         if standing is None:
             self.over = True
+        elif self._alone and not standing.planner:
+            raise StoreError(
+                f"another worker took this run over, as {self._address} had not heard of this one "
+                "for longer than LEASE_SECONDS; what was done is kept"
+            )
         elif standing.drained and not (self._leases or self._outbox):
             await self._end()
 
@@ -272,7 +286,7 @@ class Worker:
         away, pause = 0.0, _FIRST_WAIT
         while True:
             try:
-                answer = await asyncio.to_thread(call, *arguments)
+                answer = await self._in_thread(call, *arguments)
             except redis.RedisError as error:
                 fault = explain(error, self._address)
                 gone = time.monotonic() - away if away else 0.0
@@ -288,23 +302,34 @@ class Worker:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_WAIT)
 
+    async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        work = partial(call, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
     # --- the end ------------------------------------------------------------------------------
 
     async def leave(self, finished: bool) -> None:
         """Stop. What is held goes back to the queue at once, for others.
 
-        `finished` ends a run that this worker did alone.
+        `finished` ends a run that this worker did alone; so does not having begun one claimed.
         """
+        try:
+            await self._leave(finished)
+        finally:
+            self._threads.shutdown(wait=False)
+
+    async def _leave(self, finished: bool) -> None:
         self._leaving = True
         self._wake.set()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=_LAST_WORD)
             self._task.cancel()
-        if self.over or self._task is None:
+        begun = self._task is not None
+        if self.over or not (begun or self.claimed):
             return
         self._outbox.returns += list(self._leases)
         try:
-            await asyncio.to_thread(self._say_goodbye, finished)
+            await self._in_thread(self._say_goodbye, finished or not begun)
         except redis.RedisError as error:
             fault = explain(error, self._address)
             logger.warning("%s; what was held goes to others when its leases end", fault)

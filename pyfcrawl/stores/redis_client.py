@@ -11,7 +11,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
@@ -85,6 +85,16 @@ class RedisAddress:
             ours[name] = float(ours[name])
         return cls(f"{place}?{urlencode(query)}" if query else place, **ours)
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> RedisAddress:
+        """What REDIS_URL, REDIS_KEY_PREFIX, REDIS_WAIT and REDIS_TIMEOUT give; they come first."""
+        return replace(
+            cls.parse(str(settings["REDIS_URL"])),
+            prefix=str(settings["REDIS_KEY_PREFIX"]),
+            wait=float(settings["REDIS_WAIT"]),
+            timeout=float(settings["REDIS_TIMEOUT"]),
+        )
+
     def whole(self) -> str:
         """All of it as one text, which `parse` reads."""
         ours = urlencode({"prefix": self.prefix, "wait": self.wait, "timeout": self.timeout})
@@ -132,10 +142,10 @@ def _what_is_wrong(url: str) -> str:
         database = unquote(parts.path).strip("/")
         place = "" if parts.hostname and parts.port != 0 else "it names no host"
         place = place or ("" if database.isdecimal() or not database else "a database is a number")
-    return place or _wrong_query(query)
+    return place or _wrong_query(query, secure=parts.scheme == "rediss")
 
 
-def _wrong_query(query: dict[str, str]) -> str:
+def _wrong_query(query: dict[str, str], secure: bool) -> str:
     unknown = query.keys() - _OURS - _CLIENTS
     if unknown:
         return f"nobody knows {', '.join(sorted(unknown))} in it"
@@ -144,6 +154,21 @@ def _wrong_query(query: dict[str, str]) -> str:
     for name, least in (("wait", 0.0), ("timeout", 0.001)):
         if name in query and not _is_number(query[name], least):
             return f"its {name} (REDIS_{name.upper()}) is no number of seconds"
+    return _wrong_for_client(query, secure)
+
+
+def _wrong_for_client(query: dict[str, str], secure: bool) -> str:
+    """What the client itself would refuse, with an error of its own."""
+    for name in ("db", "health_check_interval"):
+        if name in query and not query[name].isdecimal():
+            return f"its {name} is no number"
+    if query.get("protocol", "2") not in ("2", "3"):
+        return "its protocol is neither 2 nor 3"
+    given = sorted(name for name in query if name.startswith("ssl_"))
+    if given and not secure:
+        return f"{given[0]} is for rediss:// alone"
+    if query.get("ssl_cert_reqs", "none") not in ("none", "optional", "required"):
+        return "its ssl_cert_reqs is neither none, optional nor required"
     return ""
 
 
@@ -177,6 +202,8 @@ def _options(timeout: float) -> dict[str, Any]:
         "decode_responses": True,
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
+        # Not sent again, but its connection is dropped: after a fail-over it leads to a replica.
+        "retry_on_error": [redis.ReadOnlyError],
     }
 
 

@@ -147,19 +147,20 @@ ON CONFLICT (key, name) DO UPDATE SET
 _KEPT_RUNS = 100
 
 
-def open_state(url: str, readonly: bool = False, patient: bool = True) -> StateStore:
+def open_state(url: str, readonly: bool = False, wait: float | None = None) -> StateStore:
     """The state store behind `url`, e.g. `sqlite:////var/lib/pyfcrawl/state.db`.
 
-    Or `redis://...`, whose query may hold `prefix`, `wait` and `timeout`; who is not `patient`
-    doesn't wait for one that is away. Raises ConfigurationError for an unknown scheme, StoreError
-    when it can't be opened.
+    Or `redis://...`, whose query may hold `prefix`, `wait` and `timeout`; `wait` is how many
+    seconds at most one that is away is waited for, if not as long as that says. Raises
+    ConfigurationError for an unknown scheme, StoreError when it can't be opened.
     """
     if url.startswith(("redis://", "rediss://", "unix://")):
         from pyfcrawl.stores.redis_client import RedisAddress
         from pyfcrawl.stores.redis_state import RedisState
 
         address = RedisAddress.parse(url)
-        return RedisState(address if patient else replace(address, wait=0), readonly)
+        shorter = address.wait if wait is None else min(wait, address.wait)
+        return RedisState(replace(address, wait=shorter), readonly)
     scheme, _, path = url.partition(":///")
     if scheme != "sqlite" or not path:
         raise ConfigurationError(

@@ -27,6 +27,7 @@ class Marks:
         self._state = state
         self._prefix = f"{name}/"
         self._unsaved = False
+        self._away = False
         self._slots = {
             key.removeprefix(self._prefix): int(value)
             for key, value in state.recall(_KIND).items()
@@ -46,10 +47,11 @@ class Marks:
         return self._slots.get(job)
 
     def set(self, job: str, slot: int) -> None:
-        """Remember it; never raises."""
+        """Remember it; never raises. Of a store that was away just now nobody asks again here."""
         self._slots[job] = slot
         self._unsaved = True
-        self.save()
+        if not self._away:
+            self.save()
 
     def save(self) -> None:
         """Store what could not be stored before."""
@@ -59,8 +61,9 @@ class Marks:
             self._state.remember(
                 _KIND, {self._prefix + job: slot for job, slot in self._slots.items()}
             )
-            self._unsaved = False
+            self._unsaved = self._away = False
         except StoreError as error:
+            self._away = True
             logger.warning("Marks of the timetable are kept in memory for now: %s", error)
 
     def keep_only(self, jobs: Iterable[str]) -> None:

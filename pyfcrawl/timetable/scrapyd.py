@@ -53,7 +53,7 @@ class ScrapydServer:
             if response.status_code == httpx.codes.UNAUTHORIZED:
                 raise self._problem("doesn't take SCRAPYD_USERNAME with SCRAPYD_PASSWORD")
             answer = response.json()
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:  # or what it says can't be unpacked
             raise self._problem(f"doesn't answer ({error or type(error).__name__})") from error
         except ValueError as error:
             raise self._problem(f"is no scrapyd: {page} came as something else") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,8 +14,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from scrapy.settings import Settings
 
+from pyfcrawl.commands.schedule import Command
 from pyfcrawl.stores.state import open_state
+from pyfcrawl.timetable.signals import Signals
 from tests.commands.shell import PROJECT, Shell, error_of
 from tests.crawl.conftest import plone_registry
 from tests.crawl.project import Project, kill_group, wait_for
@@ -153,6 +157,30 @@ def test_sigterm_ends_the_crawls_cleanly_and_then_itself(up: Upstream, running: 
     wait_for(lambda: running.said("rss ended with status"))
     assert running.said("Summary (shutdown)") == 1
     assert running.said("Traceback") == 0
+
+
+def test_a_redis_that_is_away_is_told_of_soon(shell: Shell) -> None:
+    began = time.monotonic()
+    for args in ((), ("--list",)):
+        error = error_of(shell("schedule", *args, STATE_URL="redis://127.0.0.1:9?wait=300"))
+        assert "Redis at 127.0.0.1:9 can't be reached" in error
+    assert 5 < time.monotonic() - began < 60
+
+
+def test_a_directory_that_is_gone_ends_no_timetable(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    command = Command()
+    command.settings = Settings({"DATA_DIR": str(tmp_path / "data")})
+    with Signals() as signals:
+        sleep = command._sleeping(signals)
+        assert not sleep(0.01)
+        shutil.rmtree(tmp_path / "data")
+        assert [sleep(0.01), sleep(0.01)] == [False, False]
+        (tmp_path / "data").mkdir()
+        assert not sleep(0.01)
+    assert (tmp_path / "data" / "schedule.alive").exists()
+    assert [each.getMessage()[:23] for each in caplog.records] == ["No sign of life is left"]
 
 
 def test_a_timetable_that_was_killed_starts_no_second_crawl(up: Upstream, running: Running) -> None:

@@ -517,7 +517,7 @@ def test_a_password_gets_in_and_is_told_nobody(up: Upstream, project: Project) -
     ("url", "complaint"),
     [
         ("ftp://x", "CLICKHOUSE_URL"),
-        ("https://demo:hunter2@clickhouse.example", "go into CLICKHOUSE_USER"),
+        ("https://demo:hunter2@clickhouse.example", "give CLICKHOUSE_USER"),
     ],
 )
 def test_addresses_that_are_wrong(project: Project, url: str, complaint: str) -> None:

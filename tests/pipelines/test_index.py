@@ -34,8 +34,13 @@ def release(name: str, version: str = "1.0", **fields: Any) -> PackageItem:
     return item
 
 
-def write(path: Path, *items: Any) -> tuple[list[Any], dict[str, str], list[str], Any]:
-    """Outcome of each item, visits failed with reasons, visits finished, and the stats."""
+def write(
+    path: Path, *items: Any, error: str = ""
+) -> tuple[list[Any], dict[str, str], list[str], Any]:
+    """Outcome of each item, visits failed with reasons, visits finished, and the stats.
+
+    `error` is what the crawl has said before, and goes on in spite of.
+    """
     urls = {"INDEX_URL": f"sqlite:///{path}", "STATE_URL": f"sqlite:///{path}.state"}
     crawler = get_crawler(Spider, urls | SERVER)
     crawler.spider = SimpleNamespace(
@@ -44,6 +49,7 @@ def write(path: Path, *items: Any) -> tuple[list[Any], dict[str, str], list[str]
 
     async def close(reason: str) -> None:
         """The engine's part in it."""
+        crawler.stats.inc_value(f"closed/{reason}")
 
     crawler.engine = SimpleNamespace(close_spider_async=close)
     failed: dict[str, str] = {}
@@ -61,6 +67,7 @@ def write(path: Path, *items: Any) -> tuple[list[Any], dict[str, str], list[str]
     async def run() -> list[Any]:
         stage = IndexPipeline.from_crawler(crawler)
         await stage.open_spider()
+        crawler.stats.set_value("pyfcrawl/error", error)
         outcomes = await asyncio.gather(
             *(stage.process_item(item) for item in items), return_exceptions=True
         )
@@ -124,3 +131,13 @@ def test_an_index_that_fails_leaves_items_unanswered(tmp_path: Path):
     assert isinstance(outcomes[0], DropItem)
     assert (failed, finished) == ({}, [])
     assert "missing" in stats.get_value("pyfcrawl/error")
+    assert stats.get_value("closed/error") == 1
+
+
+def test_an_index_that_fails_ends_a_crawl_that_went_on_in_spite_of_something(tmp_path: Path):
+    items = [release("a"), release("b")]
+    for each in items:
+        each.collections = ["missing"]
+    *_, stats = write(tmp_path / "index.db", *items, error="1 of 7 searches failed")
+    assert stats.get_value("pyfcrawl/error") == "1 of 7 searches failed"
+    assert stats.get_value("closed/error") == 1

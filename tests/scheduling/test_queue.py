@@ -56,7 +56,19 @@ def test_a_request_pushed_again_is_there_once_even_when_it_is_done(filled):
     told(filled, pushes=[("r0", "again")])
     assert ids(told(filled, want=9)) == ["r0", "r1", "r2", "r3", "r4"]
     told(filled, acks=["r0"])
-    assert told(filled, pushes=[("r0", "again")], want=9).taken == []
+    held = ["r1", "r2", "r3", "r4"]
+    assert told(filled, pushes=[("r0", "again")], holds=held, want=9).taken == []
+
+
+def test_what_an_answer_that_got_lost_handed_out_comes_with_the_next(filled, queue_of):
+    assert ids(told(filled, want=1)) == ["r0"]
+    for _ in range(5):
+        time.sleep(0.2)  # the lease runs out before it is asked again
+        assert set(ids(told(filled, holds=["r0"], want=3))) == {"r1", "r2", "r3"}
+    standing = told(queue_of("b"), want=9)
+    assert (ids(standing), standing.leased) == (["r4"], 5)
+    standing = told(filled, acks=["r0", "r1"], failures=[("r2", "x")], returns=["r3"])
+    assert (standing.leased, standing.delayed, standing.waiting, standing.dead) == (1, 1, 1, 0)
 
 
 def test_only_who_holds_a_lease_ends_it(filled, queue_of):
@@ -132,9 +144,12 @@ def test_a_planner_that_is_lost_is_followed_by_another_who_begins_anew(queue_of)
     standing = told(second, pushes=[("new", "whole")], holds=["old"], plan="{}", want=9)
     assert "begun" not in ids(standing)
     assert "new" in ids(standing)
-    # What the first one has still to say counts for nothing.
-    told(first, plan='{"other": 1}')
+    # What the first one has still to say counts for nothing, and it hears of that.
+    before = told(second)
+    late = told(first, pushes=[("older", "listing")], plan='{"other": 1}')
     assert second.about()["plan"] == "{}"
+    assert (late.planner, late.waiting) == (False, before.waiting)
+    assert before.planner
 
 
 def test_plans_begun_anew_count_what_there_is(queue_of):

@@ -55,6 +55,21 @@ def test_prefix_and_waits_travel_with_the_address() -> None:
     assert address.for_reading().wait == 5
 
 
+def test_settings_come_before_what_an_address_says() -> None:
+    given = {"REDIS_KEY_PREFIX": "site-1", "REDIS_WAIT": "7", "REDIS_TIMEOUT": 0.5}
+    address = RedisAddress.of({"REDIS_URL": "redis://a.example/1?wait=1&prefix=x&db=2", **given})
+    assert address == RedisAddress("redis://a.example/1?db=2", "site-1", 7.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    "query", ["db=3&protocol=3&health_check_interval=5", "ssl_cert_reqs=optional&ssl_ca_certs=/x"]
+)
+def test_what_is_not_refused_the_client_takes(query: str) -> None:
+    address = RedisAddress.parse(f"{'rediss' if 'ssl' in query else 'redis'}://a.example?{query}")
+    with connect(address.url, 1) as client:
+        assert client.connection_pool.make_connection() is not None
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -67,6 +82,9 @@ def test_prefix_and_waits_travel_with_the_address() -> None:
         *("redis://:s3cret#1@a.example", "redis://:s3cret?x@a.example", "redis://:s3cret"),
         *("redis://s3cret/x@a.example", "redis://u:s3cret@", "s3cret", "redis://u:s3cret@a@b/x"),
         *("redis://:s3cret @a.example", "redis://:s3cret@a.example/0?passwort=s3cret"),
+        *("redis://a.example?db=abc", "redis://a.example?protocol=4", "unix:///s?db=-1"),
+        *("redis://a.example?health_check_interval=x", "redis://a.example?ssl_cert_reqs=none"),
+        "rediss://a.example?ssl_cert_reqs=maybe",
     ],
 )  # fmt: skip
 def test_addresses_that_cannot_be_are_refused_without_their_password(url: str) -> None:
@@ -122,6 +140,28 @@ def test_a_replica_is_told(start_redis: Callable[..., RedisServer]) -> None:
             address_of(server), lambda client: client.eval("return redis.call('SET', 'x', 1)", 0)
         )
         client.replicaof("NO", "ONE")
+
+
+def test_a_connection_to_what_became_a_replica_is_dropped(
+    start_redis: Callable[..., RedisServer],
+) -> None:
+    server = start_redis()
+    writes: tuple[Callable[[redis.Redis], object], ...] = (
+        lambda client: client.set("x", 1),
+        lambda client: client.register_script("return redis.call('SET', 'x', 1)")(),
+        lambda client: client.pipeline().set("x", 1).execute(),
+    )
+    with server.client() as other, connect(server.url, 2) as client:
+        for write in writes:
+            write(client)
+            before = client.client_id()
+            other.replicaof("127.0.0.1", str(server.port))
+            with pytest.raises(redis.RedisError) as caught:
+                write(client)
+            assert is_passing(caught.value)
+            other.replicaof("NO", "ONE")
+            assert client.client_id() != before
+            write(client)
 
 
 def test_a_user_without_rights_is_told(start_redis: Callable[..., RedisServer]) -> None:

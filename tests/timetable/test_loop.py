@@ -221,3 +221,23 @@ def test_a_state_store_that_is_away_holds_up_nothing(
         world.live(3 * HOUR, sync="0 * * * *")
     assert world.times("sync") == [HOUR, 2 * HOUR, 3 * HOUR]
     assert any("kept in memory" in each.message for each in caplog.records)
+
+
+def test_a_store_that_is_away_is_waited_for_once_a_round(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[float] = []
+
+    def refuse(*_: object) -> None:
+        tries.append(world.now)
+        raise StoreError("nobody answers")
+
+    world.live(MINUTE / 2, **LINES)
+    world.now += 10 * DAY  # so that all of them are due at once
+    monkeypatch.setattr(world.state, "remember", refuse)
+    world.live(1, **LINES)
+    assert len({name for name, _, _ in world.started}) >= 4
+    assert len(tries) == len(set(tries)) > 0
+    # It is written as soon as it can be.
+    monkeypatch.undo()
+    world.live(MINUTE, sync="0 * * * *")
