@@ -37,6 +37,7 @@ class HistoryPipeline:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
         self._gathered: list[tuple[DownloadsItem, asyncio.Future[Total | None]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._closing: asyncio.Future[None] | None = None
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> HistoryPipeline:
@@ -63,10 +64,12 @@ class HistoryPipeline:
         """Without its history a crawl for downloads would do half its work: end it."""
         stats, engine = self._crawler.stats, self._crawler.engine
         assert stats is not None
-        if engine is not None and not stats.get_value("pyfcrawl/error"):
-            logger.error("%s", error)
+        if engine is None or self._closing is not None:
+            return
+        logger.error("%s", error)
+        if not stats.get_value("pyfcrawl/error"):  # what it said it lacks, and went on, stands
             stats.set_value("pyfcrawl/error", str(error))
-            self._closing = asyncio.ensure_future(engine.close_spider_async(reason="error"))
+        self._closing = asyncio.ensure_future(engine.close_spider_async(reason="error"))
 
     async def _write(self, item: DownloadsItem) -> Total | None:
         answer: asyncio.Future[Total | None] = asyncio.get_running_loop().create_future()
