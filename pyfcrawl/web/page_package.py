@@ -100,13 +100,13 @@ async def wanted(site: Site, request: Request, profile: Profile) -> Package:
 
 async def _context(site: Site, profile: Profile, package: Package) -> dict[str, Any]:
     since = datetime.fromtimestamp(site.options.now(), UTC) - timedelta(days=_SHOWN_DAYS)
-    downloads, overview, synced = await asyncio.gather(
+    head = package.head
+    downloads, overview, synced, readme = await asyncio.gather(
         site.catalog.downloads(package.package_id, since.date().isoformat()),
         site.catalog.overview_now(profile),
         site.catalog.synced(profile),
+        run_in_threadpool(safe_readme, _shortened(head["description"])),
     )
-    head = package.head
-    readme = await run_in_threadpool(safe_readme, _shortened(head["description"]))
     return {
         "profile": profile,
         "most_releases": _MOST_RELEASES,

@@ -63,6 +63,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[TestClient]:
     """The site on either index."""
     name = "stores" if request.param == "sqlite" else "served"
     with client_of(request.getfixturevalue(name)) as client:
+        client.get("/profile")  # waits for the overview, which other pages do for a moment only
         yield client
 
 
@@ -70,6 +71,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[TestClient]:
 def client(stores: sample.Stores) -> Iterator[TestClient]:
     """The site on files."""
     with client_of(stores) as opened:
+        opened.get("/profile")
         yield opened
 
 
